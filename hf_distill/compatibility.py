@@ -1,0 +1,54 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The only file that knows transformers versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import transformers
+from packaging.version import Version
+from transformers import Trainer
+
+TRANSFORMERS = Version(transformers.__version__)
+TRANSFORMERS_5 = Version("5.0.0.dev0") <= TRANSFORMERS
+
+
+def accumulation_divisor(trainer: Trainer) -> int:
+    """
+    Return what `Trainer.training_step` will divide the loss of `compute_loss` by.
+
+    A loss that is already divided by the counts of the whole accumulated batch must be multiplied by this number.
+    From 5.19 the class attribute `loss_is_scaled_for_ga` switches the division off; 4.57 divides unless there is a
+    `compute_loss_func`.
+
+    Args:
+        trainer ([`~transformers.Trainer`]): The trainer, with `model_accepts_loss_kwargs` set to `False`.
+    """
+    if TRANSFORMERS_5 or trainer.compute_loss_func is not None:
+        return 1
+    return trainer.current_gradient_accumulation_steps
+
+
+def training_fields(options: dict[str, Any]) -> dict[str, Any]:
+    """
+    Translate training options that one version knows and the other does not.
+
+    Args:
+        options (`dict[str, Any]`): Options as a recipe has them: `warmup_ratio` and `group_by_length` are accepted on
+            every version.
+
+    Returns:
+        `dict[str, Any]`: Options of the installed [`~transformers.TrainingArguments`].
+    """
+    options = dict(options)
+    if TRANSFORMERS_5:
+        if "warmup_ratio" in options:
+            options["warmup_steps"] = float(options.pop("warmup_ratio"))
+        if "group_by_length" in options:
+            grouped = options.pop("group_by_length")
+            options["train_sampling_strategy"] = "group_by_length" if grouped else "random"
+    return options
+
+
+OLD_TRAINING_FIELDS = frozenset({"warmup_ratio", "group_by_length"})
+"""Training options of 4.57 that `training_fields` translates for 5.x."""

@@ -1,0 +1,68 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The units that losses are averaged over, and which of them are real in a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+import torch
+
+IGNORED_LABEL = -100
+PREDICTION_MASK = "prediction_mask"
+
+
+class Unit(str, Enum):
+    """One thing that has a loss of its own; a mean divides by how many of them the whole global batch holds."""
+
+    EXAMPLE = "example"
+    """A row of the batch."""
+    TOKEN = "token"
+    """A token that is not padding."""
+    PREDICTION = "prediction"
+    """A token whose logits count, such as the first sub-token of each word."""
+    LABEL = "label"
+    """A label that is not ignored."""
+
+
+def unit_masks(batch: Mapping[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
+    """
+    Say which units of a batch are real.
+
+    Args:
+        batch (`Mapping[str, torch.Tensor]`): What the collator returned. `attention_mask` of shape
+            `(batch, tokens)` marks the real tokens (all, if it is absent). The predicted tokens are those of a
+            boolean `prediction_mask` of the same shape if there is one, else those with a label other than -100,
+            else the real tokens.
+
+    Returns:
+        `dict[Unit, torch.Tensor]`: A boolean mask for each unit: `(batch,)` for examples, `(batch, tokens)` for
+        tokens and predictions, the labels' own shape for labels. A unit that the batch does not have is left out.
+    """
+    first = next(value for value in batch.values() if isinstance(value, torch.Tensor))
+    masks = {Unit.EXAMPLE: torch.ones(first.shape[0], dtype=torch.bool, device=first.device)}
+    tokens = _token_mask(batch)
+    labels = batch.get("labels")
+    if labels is not None:
+        masks[Unit.LABEL] = labels != IGNORED_LABEL
+    if tokens is not None:
+        masks[Unit.TOKEN] = tokens
+        masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
+    return masks
+
+
+def _token_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    if batch.get("attention_mask") is not None:
+        return batch["attention_mask"].bool()
+    if batch.get("input_ids") is not None:
+        return torch.ones_like(batch["input_ids"], dtype=torch.bool)
+    return None
+
+
+def _prediction_mask(batch: Mapping[str, torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:
+    if batch.get(PREDICTION_MASK) is not None:
+        return batch[PREDICTION_MASK].bool() & tokens
+    labels = batch.get("labels")
+    if labels is not None and labels.shape == tokens.shape and not labels.is_floating_point():
+        return (labels != IGNORED_LABEL) & tokens
+    return tokens

@@ -1,0 +1,16 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Objectives: the terms of the loss that compare student and teacher, a family per file."""
+
+from __future__ import annotations
+
+from hf_distill.objectives.base import HiddenStatesObjective, LogitsObjective, Objective
+from hf_distill.objectives.catalogue import build_objective, list_objectives, register_objective
+
+__all__ = [
+    "HiddenStatesObjective",
+    "LogitsObjective",
+    "Objective",
+    "build_objective",
+    "list_objectives",
+    "register_objective",
+]

@@ -1,0 +1,153 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""What every objective is: a pure function of tensors that declares what it needs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import torch
+
+from hf_distill.errors import InputError
+from hf_distill.features.features import Features, Needs
+from hf_distill.features.layer_map import LayerPairs, check_layers, resolve_layers
+from hf_distill.features.units import Unit
+
+
+def full_precision(tensor: torch.Tensor) -> torch.Tensor:
+    """Return `tensor` in at least 32 bits: differences of half-precision logits and squares lose too much."""
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
+@dataclass
+class Objective(ABC):
+    """
+    One term of the loss, comparing what the student says of a batch with what the teacher says.
+
+    An objective returns a loss for each unit (example, token ...) and never averages over them: the trainer divides
+    by the number of units in the whole global batch, over all accumulation steps and processes.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+    """
+
+    name: ClassVar[str]
+    """The name by which recipes and flags call it."""
+    paper: ClassVar[str] = ""
+    """Where it comes from."""
+
+    weight: float = field(default=1.0, metadata={"help": "Factor of this objective in the total loss; at least 0."})
+
+    def __post_init__(self) -> None:
+        self._check_number("weight", at_least=0.0)
+
+    @property
+    @abstractmethod
+    def needs(self) -> Needs:
+        """What must be asked of the teacher."""
+
+    @property
+    def pairs(self) -> LayerPairs:
+        """The `(student layer, teacher layer)` pairs whose hidden states are compared."""
+        return []
+
+    def bind(self, student_layers: int, teacher_layers: int) -> None:  # noqa: B027 (not every objective has layers)
+        """Settle the layer map for these two models."""
+
+    @abstractmethod
+    def unit(self, losses: torch.Tensor) -> Unit:
+        """Say what one entry of `losses` is the loss of."""
+
+    @abstractmethod
+    def __call__(self, student: Features, teacher: Features) -> torch.Tensor:
+        """Return the loss of every unit, `(batch,)` or `(batch, tokens)`, masked ones included."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification that makes this objective again."""
+        options = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init}
+        return {"name": self.name, **options}
+
+    def _check_number(self, option: str, at_least: float | None = None, above: float | None = None) -> None:
+        value = getattr(self, option)
+        limit = f"at least {at_least:g}" if at_least is not None else f"above {above:g}"
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        # Written so that NaN, for which every comparison is false, is refused.
+        inside = number and (value >= at_least if at_least is not None else value > above) and value < float("inf")
+        if not inside:
+            raise InputError(f"objective {self.name}: {option} must be a number {limit}; got {value!r}")
+
+
+@dataclass
+class LogitsObjective(Objective):
+    """An objective on the logits: one loss per example, or per predicted token where the logits are per token."""
+
+    @property
+    def needs(self) -> Needs:
+        """The teacher's logits."""
+        return Needs(logits=True)
+
+    def unit(self, losses: torch.Tensor) -> Unit:
+        """Examples where the logits are `(batch, classes)`, else predicted tokens."""
+        return Unit.EXAMPLE if losses.dim() == 1 else Unit.PREDICTION
+
+    def __call__(self, student: Features, teacher: Features) -> torch.Tensor:
+        """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
+        return self.compare(full_precision(student.logits), full_precision(teacher.logits))
+
+    @abstractmethod
+    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        """Compare logits `(..., classes)` and return losses `(...,)`."""
+
+
+@dataclass
+class HiddenStatesObjective(Objective):
+    """
+    An objective on hidden states: one loss per real token, averaged over the pairs of the layer map.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"last"` or pairs
+            `[[student, teacher], ...]`, 0 being the embeddings' output.
+    """
+
+    layers: str | Sequence[Sequence[int]] = field(
+        default="uniform",
+        metadata={"help": 'Layer map: "uniform", "last" or pairs [[student, teacher], ...]; 0 is the embeddings.'},
+    )
+    _pairs: LayerPairs = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_layers(self.layers, f"objective {self.name}")
+
+    def bind(self, student_layers: int, teacher_layers: int) -> None:
+        """Settle the layer map for these two models."""
+        self._pairs = resolve_layers(self.layers, student_layers, teacher_layers, f"objective {self.name}")
+
+    @property
+    def pairs(self) -> LayerPairs:
+        """The `(student layer, teacher layer)` pairs, known once the objective is bound."""
+        return self._pairs
+
+    @property
+    def needs(self) -> Needs:
+        """The teacher's layers that the layer map names."""
+        return Needs(hidden_states=frozenset(teacher for _, teacher in self._pairs))
+
+    def unit(self, losses: torch.Tensor) -> Unit:
+        """Real tokens."""
+        return Unit.TOKEN
+
+    def __call__(self, student: Features, teacher: Features) -> torch.Tensor:
+        """Return the loss of every token `(batch, tokens)`."""
+        losses = [
+            self.compare(full_precision(student.hidden_states[pair]), full_precision(teacher.hidden_states[pair[1]]))
+            for pair in self._pairs
+        ]
+        return torch.stack(losses).mean(0)
+
+    @abstractmethod
+    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        """Compare hidden states `(batch, tokens, width)` and return losses `(batch, tokens)`."""
