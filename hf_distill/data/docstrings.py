@@ -15,11 +15,12 @@ import hashlib
 import importlib.util
 import re
 import warnings
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from hf_distill.data.near_copies import NearCopyFilter
 
 if TYPE_CHECKING:
     import datasets
@@ -40,15 +41,13 @@ LIBRARIES: dict[str, str] = {
 MASK = "library"
 MINIMUM_WORDS = 8
 MAXIMUM_TOKENS = 64
-SHINGLE_WORDS = 5
-NEAR_COPY_OVERLAP = 0.5
 
-# A module with more docstrings than this is only used for training, so that no single module fills an evaluation split.
+# A module with more docstrings is used for training only, so that no single module fills an evaluation split.
 MAXIMUM_EVALUATION_MODULE = 40
 
 # Tests and copies of other projects say little about the library that ships them.
-SKIPPED_FOLDERS = frozenset(
-    {"__pycache__", "_vendor", "_vendored", "extern", "external", "externals", "test", "testing", "tests", "vendored"}
+SKIPPED_NAMES = frozenset(
+    {"_vendor", "_vendored", "conftest", "extern", "external", "externals", "test", "testing", "tests", "vendored"}
 )
 
 _Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -59,8 +58,8 @@ _LIBRARY_NAME = re.compile(
     # Distinctive names, also inside longer words such as TorchScript or `numpy_array`.
     r"scikit[-_ ]?learn|scikits?|sklearn|hugging[ _-]?face|matplotlib|networkx|pytorch|torch|numpy|scipy|sympy|pandas"
     r"|transformers|pyplot|pylab"
-    # Short aliases, only as whole words.
-    r"|\b(?:np|pd|plt|mpl|nx|sp|hf)\b",
+    # Short aliases, only as whole words or parts of snake_case names, and the class-name prefix of HfApi.
+    r"|(?<![a-z0-9])(?:np|pd|plt|mpl|nx|sp|hf)(?![a-z0-9])|(?-i:\bHf(?=[A-Z]))",
     re.IGNORECASE,
 )
 _CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)|^[ \t]*>>>.*?(?:\n[ \t]*\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -83,43 +82,6 @@ class Docstring:
     library: str
     module: str
     text: str
-
-
-class NearCopyFilter:
-    """Accepts texts one by one and refuses those that nearly repeat a text accepted before.
-
-    Two texts are near-copies when the overlap coefficient of their sets of word 5-grams, that is the number of shared
-    5-grams over the number of 5-grams of the shorter text, is `overlap` or more (Szymkiewicz-Simpson coefficient).
-
-    Args:
-        overlap (`float`, *optional*, defaults to 0.5): Overlap from which two texts are near-copies, in (0, 1].
-    """
-
-    def __init__(self, overlap: float = NEAR_COPY_OVERLAP) -> None:
-        self.overlap = overlap
-        self._sizes: list[int] = []
-        self._texts_with_shingle: dict[tuple[str, ...], list[int]] = defaultdict(list)
-
-    def accept(self, text: str) -> bool:
-        """Accept a text unless it is a near-copy of one accepted before.
-
-        Args:
-            text (`str`): The text.
-
-        Returns:
-            `bool`: `True` where the text is new; it then counts as accepted.
-        """
-        words = _WORD.findall(text.lower())
-        shingles = {
-            tuple(words[start : start + SHINGLE_WORDS]) for start in range(max(1, len(words) - SHINGLE_WORDS + 1))
-        }
-        shared = Counter(index for shingle in shingles for index in self._texts_with_shingle.get(shingle, ()))
-        if any(count >= self.overlap * min(len(shingles), self._sizes[index]) for index, count in shared.items()):
-            return False
-        for shingle in shingles:
-            self._texts_with_shingle[shingle].append(len(self._sizes))
-        self._sizes.append(len(shingles))
-        return True
 
 
 def clean_docstring(docstring: str) -> str:
@@ -145,7 +107,7 @@ def clean_docstring(docstring: str) -> str:
     text = docstring
     for pattern in (_CODE_BLOCK, _VERSION_NOTE, _TEMPLATE_FIELD, _RULER):
         text = pattern.sub(" ", text)
-    return " ".join(_LIBRARY_NAME.sub(MASK, text).split()[:MAXIMUM_TOKENS])
+    return _LIBRARY_NAME.sub(MASK, " ".join(text.split()[:MAXIMUM_TOKENS]))
 
 
 def find_package_folder(import_name: str) -> Path:
@@ -179,7 +141,7 @@ def list_modules(import_name: str) -> list[tuple[str, Path]]:
     modules = []
     for path in folder.rglob("*.py"):
         parts = path.relative_to(folder).with_suffix("").parts
-        if SKIPPED_FOLDERS.isdisjoint(parts):
+        if SKIPPED_NAMES.isdisjoint(parts):
             modules.append((".".join((import_name, *parts)), path))
     return sorted(modules, key=lambda module: (_digest(module[0]), module[0]))
 
@@ -200,7 +162,8 @@ def read_docstrings(path: Path) -> list[str]:
             tree = ast.parse(path.read_bytes())
         except (SyntaxError, ValueError):
             return []
-    texts = (clean_docstring(ast.get_docstring(node) or "") for node in _walk_definitions(tree))
+    docstrings = (ast.get_docstring(node) for node in _walk_definitions(tree))
+    texts = (clean_docstring(docstring) for docstring in docstrings if docstring)
     return [text for text in texts if len(_WORD.findall(text.lower())) >= MINIMUM_WORDS]
 
 
@@ -278,9 +241,7 @@ def collect_splits(
     }
 
 
-def load_dataset(
-    train_size: int = 9000, validation_size: int = 999, test_size: int = 1998
-) -> datasets.DatasetDict:
+def load_dataset(train_size: int = 9000, validation_size: int = 999, test_size: int = 1998) -> datasets.DatasetDict:
     """Build the docstring data set from the libraries installed in this environment.
 
     Nothing is imported from the libraries, downloaded or cached. Rows are in a fixed order that mixes the libraries,

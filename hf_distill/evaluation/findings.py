@@ -52,23 +52,20 @@ def advantage(metric: str, first: float, second: float) -> float:
         second (`float`): A score of the same metric.
 
     Returns:
-        `float`: Difference, positive if the first is better, rounded to two decimals. A point is 0.01 of a score from
-        0 to 1, and 1 of any other score.
+        `float`: Difference, positive if the first is better, rounded as it is shown. A point is 0.01 of a score from 0
+        to 1, and 1 of any other score or error.
     """
-    points = (first - second) * (100 if _is_share(metric, first, second) else 1)
-    return round(-points if is_error(metric) else points, 2) + 0.0
-
-
-def _is_share(metric: str, *scores: float) -> bool:
-    """Whether scores of this metric are on a scale up to 1, so that a point is a hundredth."""
-    return not is_error(metric) and all(abs(score) <= 1 for score in scores)
+    if is_error(metric):
+        return round(second - first, 4)
+    share = abs(first) <= 1 and abs(second) <= 1
+    return round((first - second) * (100 if share else 1), 2)
 
 
 def _points(metric: str, first: float, second: float) -> str:
     """The size of a difference in words."""
     if is_error(metric):
-        return f"{format_score(abs(first - second))} {metric}"
-    return f"{abs(advantage(metric, first, second)):.2f} points of {metric}"
+        return f"{abs(advantage(metric, first, second)):.4f}"
+    return f"{abs(advantage(metric, first, second)):.2f} points"
 
 
 def _pair(metric: str, first: ComparisonRow, second: ComparisonRow) -> tuple[float, float, str, str]:
@@ -95,13 +92,13 @@ def _gain_of_distillation(metric: str, student: ComparisonRow, baseline: Compari
     difference = _points(metric, first, second)
     if gain > 0:
         return [
-            f"Distillation gained {difference}: the student scores {student_score}, "
+            f"Distillation improved {metric} by {difference}: the student scores {student_score}, "
             f"the baseline, trained without the teacher, {baseline_score}."
         ]
     if gain < 0:
         return [
-            f"Distillation gave nothing here: the student ({student_score}) is {difference} worse than the baseline "
-            f"({baseline_score}), which was trained without the teacher."
+            f"Distillation gave nothing here: it worsened {metric} by {difference}: the student scores "
+            f"{student_score}, the baseline, trained without the teacher, {baseline_score}."
         ]
     return [
         f"Distillation gave nothing here: the student ({student_score}) and the baseline ({baseline_score}) "
@@ -128,8 +125,8 @@ def _change_by_quantization(metric: str, quantized: ComparisonRow, student: Comp
     change = advantage(metric, first, second)
     name = f"int8 ({quantized.model.partition('/')[2]})"
     if change:
-        verb = "gains" if change > 0 else "loses"
-        score = f"{name} {verb} {_points(metric, first, second)} against the student ({quantized_score}, "
+        verb = "improves" if change > 0 else "worsens"
+        score = f"{name} {verb} {metric} by {_points(metric, first, second)} against the student ({quantized_score}, "
         score += f"was {student_score})"
     else:
         score = f"{name} keeps the student's {metric} ({quantized_score})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hf_distill.errors import InputError
 from hf_distill.evaluation.findings import findings
 from hf_distill.evaluation.rows import ComparisonRow, comparison_rows, model_keys
 from hf_distill.evaluation.tables import compare_runs, comparison_markdown, comparison_table
+from hf_distill.files import write_atomically
 
 __all__ = [
     "ComparisonRow",
@@ -23,30 +23,8 @@ __all__ = [
     "comparison_table",
     "findings",
     "read_report",
-    "write_atomically",
     "write_report",
 ]
-
-
-def write_atomically(path: Path, content: str | bytes) -> Path:
-    """Write a file aside and rename it, so that no reader ever sees half of it.
-
-    Args:
-        path (`Path`): File to write; its folder is made if it is missing.
-        content (`str` or `bytes`): The whole content; text is written as UTF-8.
-
-    Returns:
-        `Path`: `path`.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
 
 
 def read_report(run: Path) -> dict[str, Any]:

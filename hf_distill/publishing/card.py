@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_distill.errors import InputError
-from hf_distill.evaluation.report import findings, write_atomically
+from hf_distill.evaluation.findings import findings
 from hf_distill.evaluation.rows import ComparisonRow, comparison_rows, is_error
 from hf_distill.evaluation.tables import comparison_markdown
+from hf_distill.files import write_atomically
 from hf_distill.publishing.redaction import redact, redact_yaml
 from hf_distill.resources import resource_path
 
@@ -126,7 +127,7 @@ def write_card(contents: CardContents, folder: Path) -> Path:
     Raises:
         `InputError`: As `render_card`.
     """
-    return write_atomically(Path(folder) / "README.md", str(render_card(contents)))
+    return write_atomically(Path(folder) / "README.md", f"{render_card(contents)}\n")
 
 
 def hub_id(name: str | None) -> str | None:
@@ -141,11 +142,13 @@ def hub_id(name: str | None) -> str | None:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
+    if not name or name[0] in ".-":
+        return None
     try:
         validate_repo_id(name)
     except HFValidationError:
         return None
-    return name if name[0] not in ".-" and not Path(name).exists() else None
+    return None if Path(name).exists() else name
 
 
 def _cleaned(contents: CardContents) -> CardContents:
@@ -293,9 +296,7 @@ def _limitations(contents: CardContents) -> list[str]:
     if contents.languages:
         lines.append(f"The data are in: {', '.join(contents.languages)}. Nothing was measured in other languages.")
     if contents.seed is not None:
-        lines.append(
-            f"One run with seed {contents.seed} was measured; how much scores vary with the seed is unknown."
-        )
+        lines.append(f"One run with seed {contents.seed} was measured; how much scores vary with the seed is unknown.")
     if report.get("hardware"):
         lines.append(f"Latencies were measured on {report['hardware']}; other hardware gives other ones.")
     return lines

@@ -59,10 +59,10 @@ def build_student(
     >>> student = build_student(teacher, num_hidden_layers=2, layers=[1, 5])  # doctest: +SKIP
     ```
     """
-    depth = teacher.config.num_hidden_layers
-    layers = _choose_layers(depth, num_hidden_layers, layers)
-    config = _shallow_config(teacher.config, layers)
-    narrow_config(config, teacher.config, hidden_size, num_attention_heads, intermediate_size)
+    layers = choose_layers(teacher.config.num_hidden_layers, num_hidden_layers, layers)
+    config = student_config(
+        teacher.config, None, layers, hidden_size, num_attention_heads, intermediate_size
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         student = type(teacher)(config).to(dtype=teacher.dtype)
@@ -70,7 +70,37 @@ def build_student(
     return student
 
 
-def _choose_layers(depth: int, number: int | None, layers: Sequence[int] | None) -> list[int]:
+def student_config(
+    teacher: PretrainedConfig,
+    num_hidden_layers: int | None = None,
+    layers: Sequence[int] | None = None,
+    hidden_size: int | None = None,
+    num_attention_heads: int | None = None,
+    intermediate_size: int | None = None,
+) -> PretrainedConfig:
+    """
+    Return the configuration of the student that [`build_student`] makes with these arguments.
+
+    Raises:
+        InputError: As [`build_student`] does.
+    """
+    config = _shallow_config(teacher, choose_layers(teacher.num_hidden_layers, num_hidden_layers, layers))
+    narrow_config(config, teacher, hidden_size, num_attention_heads, intermediate_size)
+    return config
+
+
+def choose_layers(depth: int, number: int | None, layers: Sequence[int] | None) -> list[int]:
+    """
+    Return the teacher layer, counted from 0, that each student layer starts from.
+
+    Args:
+        depth (`int`): Number of layers of the teacher.
+        number (`int`, *optional*): Number of layers of the student.
+        layers (`Sequence[int]`, *optional*): The choice, if it is made already.
+
+    Raises:
+        InputError: If the choice cannot be met.
+    """
     if layers is None:
         number = depth if number is None else number
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:

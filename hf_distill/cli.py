@@ -1,0 +1,218 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The command line, `hf-distill`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from hf_distill.errors import InputError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hf-distill", message="%(version)s")
+def app() -> None:
+    """From a BERT-style teacher to a small, measured, quantized student."""
+
+
+# Read by main(), which sees the arguments before click does; here so that --help shows it.
+debug_option = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+run_argument = click.argument("run", type=click.Path(path_type=Path))
+
+
+@app.command()
+@click.argument("recipe")
+@click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe; several may follow.")
+@click.option("--output-dir", type=click.Path(path_type=Path), help="The run's folder; runs/RECIPE by default.")
+@click.option("--until", metavar="STAGE", help="Stop after this stage.")
+@debug_option
+def run(
+    recipe: str, more: tuple[str, ...], changes: tuple[str, ...], output_dir: Path | None, until: str | None
+) -> None:
+    """Run a recipe, or continue where an interrupted run of it stopped.
+
+    RECIPE is a YAML file or the name of a shipped recipe, such as quickstart.
+    """
+    from hf_distill.pipeline.recipe import find_recipe, load_recipe
+
+    path = find_recipe(recipe)
+    loaded = load_recipe(path, [*changes, *more])
+    name = path.parent.name if path.stem == "recipe" else path.stem
+    _quiet_libraries()
+    from hf_distill.pipeline.run import run_recipe
+
+    folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
+    if (folder / "report" / "metrics.json").is_file():
+        _show_report(folder)
+    print(f"Everything is in {folder}")
+
+
+@app.command()
+@run_argument
+@debug_option
+def evaluate(run: Path) -> None:
+    """Measure the models of a run again and rewrite its report and cards."""
+    _repeat(run, ["evaluation", "card"])
+    _show_report(run)
+
+
+@app.command()
+@run_argument
+@debug_option
+def quantize(run: Path) -> None:
+    """Quantize the student of a run again, measure it and rewrite report and cards."""
+    _repeat(run, ["quantization", "evaluation", "card"])
+    _show_report(run)
+
+
+@app.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--picture", type=click.Path(path_type=Path), default=Path("comparison.png"), show_default=True)
+@debug_option
+def compare(runs: tuple[Path, ...], picture: Path) -> None:
+    """Show several runs in one table and one picture."""
+    from hf_distill.evaluation.plots import plot_comparison
+    from hf_distill.evaluation.report import compare_runs, read_report
+
+    reports = {_run_name(run, runs): read_report(run) for run in runs}
+    table, _ = compare_runs(reports)
+    _print(table)
+    print(f"Picture: {plot_comparison(reports, picture)}")
+
+
+@app.command()
+@debug_option
+def objectives() -> None:
+    """List the objectives: name, options, paper."""
+    from dataclasses import fields
+
+    from rich.table import Table
+
+    from hf_distill.objectives import list_objectives
+
+    table = Table("name", "options (default)", "paper")
+    for objective in list_objectives():
+        options = [f"{entry.name} ({entry.default})" for entry in fields(objective) if entry.init]
+        table.add_row(objective.name, ", ".join(options), objective.paper)
+    _print(table)
+
+
+@app.command()
+@debug_option
+def tasks() -> None:
+    """List the tasks: name, columns, metric."""
+    from rich.table import Table
+
+    from hf_distill.tasks import list_tasks
+
+    table = Table("name", "columns", "optional columns", "primary metric")
+    for task in list_tasks():
+        table.add_row(task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
+    _print(table)
+
+
+@app.command()
+@debug_option
+def env() -> None:
+    """Show versions, and what works in this environment."""
+    import platform
+
+    import torch
+    from rich.markup import escape
+    from rich.table import Table
+
+    from hf_distill.pipeline.manifest import versions
+    from hf_distill.quantization import list_backends
+
+    table = Table("what", "here")
+    table.add_row("python", platform.python_version())
+    for package, version in versions().items():
+        table.add_row(package, version)
+    table.add_row("device", "cuda" if torch.cuda.is_available() else "cpu")
+    table.add_row("threads", str(torch.get_num_threads()))
+    for backend in list_backends():
+        try:
+            backend().check()
+            answer = "works"
+        except InputError as error:
+            answer = escape(str(error))
+        table.add_row(f"quantization: {backend.name}", answer)
+    _print(table)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """
+    Run the command line and exit: 0 done, 2 wrong input, 1 anything else.
+
+    Args:
+        arguments (`list[str]`, *optional*): The arguments; those of the process by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(arguments, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except InputError as error:
+        _fail(str(error), 2, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("interrupted; the same command continues from the last checkpoint", 130)
+    except Exception as error:
+        _fail(f"{type(error).__name__}: {error} (--debug shows where)", 1, arguments)
+
+
+def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
+    if "--debug" in arguments:
+        raise
+    print(f"hf-distill: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _announce(line: str) -> None:
+    print(f"== {line}", flush=True)
+
+
+def _quiet_libraries() -> None:
+    """Keep the progress bars, and leave out what a user can do nothing about."""
+    import warnings
+
+    import transformers
+
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+    transformers.logging.set_verbosity_error()
+
+
+def _repeat(run: Path, stages: list[str]) -> None:
+    _quiet_libraries()
+    from hf_distill.pipeline.run import open_run, repeat_stages
+
+    repeat_stages(open_run(run), stages)
+
+
+def _show_report(run: Path) -> None:
+    from hf_distill.evaluation.report import comparison_table, findings, read_report
+
+    report = read_report(run)
+    _print(comparison_table(report))
+    for sentence in findings(report):
+        print(f"- {sentence}")
+
+
+def _print(table: Any) -> None:
+    from rich.console import Console
+
+    console = Console()
+    # A pipe has no width: tables keep their own, so that no cell is cut.
+    (console if console.is_terminal else Console(width=120)).print(table)
+
+
+def _run_name(run: Path, runs: Sequence[Path]) -> str:
+    names = [folder.resolve().name for folder in runs]
+    return str(run) if names.count(run.resolve().name) > 1 else run.resolve().name

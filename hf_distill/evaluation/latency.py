@@ -1,0 +1,46 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Latency of several models, measured in turn so that the machine's moods meet all of them alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from hf_distill.evaluation.predict import ForwardFunction
+
+WARM_UP_ROUNDS = 3
+
+
+def measure_latency(
+    models: Mapping[str, ForwardFunction], batches: Mapping[str, Mapping[str, torch.Tensor]], rounds: int = 30
+) -> dict[str, dict[str, dict[str, float]]]:
+    """
+    Measure how long each model takes for each batch.
+
+    In every round each model runs once, so a slow moment of the machine slows all of them and the ratios hold.
+
+    Args:
+        models (`Mapping[str, Callable]`): From a batch to logits, by name.
+        batches (`Mapping[str, Mapping[str, torch.Tensor]]`): Batches by name, such as `batch_1` and `batch_32`.
+        rounds (`int`, *optional*, defaults to 30): How often each pair is measured, after a warm-up.
+
+    Returns:
+        `dict`: `{model: {batch: {"p50": milliseconds, "p95": milliseconds}}}`.
+    """
+    result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in models}
+    for batch_name, batch in batches.items():
+        times: dict[str, list[float]] = {name: [] for name in models}
+        for turn in range(WARM_UP_ROUNDS + rounds):
+            for name, forward in models.items():
+                start = time.perf_counter()
+                forward(batch)
+                elapsed = time.perf_counter() - start
+                if turn >= WARM_UP_ROUNDS:
+                    times[name].append(1000 * elapsed)
+        for name, values in times.items():
+            p50, p95 = np.percentile(values, [50, 95])
+            result[name][batch_name] = {"p50": round(float(p50), 3), "p95": round(float(p95), 3)}
+    return result

@@ -1,0 +1,76 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Predictions of any model of a task, PyTorch or ONNX Runtime alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel
+from transformers.utils.logging import tqdm
+
+from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.tasks import Task
+
+ForwardFunction = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
+"""From a batch to its logits."""
+
+
+def forward_function(model: Any) -> ForwardFunction:
+    """
+    Return a function from a batch to logits, without gradients.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`] or an `ORTModelFor...`): The model; it is put in eval mode.
+    """
+    names = input_names(model)
+    if isinstance(model, PreTrainedModel):
+        model.eval()
+        names = [name for name in names or [] if "label" not in name]
+    else:
+        names = list(model.input_names)
+
+    @torch.inference_mode()
+    def forward(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return model(**select_inputs(batch, names)).logits
+
+    return forward
+
+
+def predict(
+    forward: ForwardFunction, rows: Dataset, task: Task, collator: Any, batch_size: int, description: str = "Predicting"
+) -> list[np.ndarray]:
+    """
+    Predict the label ids of every row, in the order of the rows.
+
+    Args:
+        forward (`Callable`): From a batch to logits; see `forward_function`.
+        rows (`Dataset`): Tokenized rows.
+        task ([`Task`]): Their task.
+        collator (`Callable`): Makes a batch.
+        batch_size (`int`): Rows in a batch.
+        description (`str`, *optional*): What the progress bar says.
+
+    Returns:
+        `list[np.ndarray]`: What `task.predictions` returns for each row.
+    """
+    # Rows of like length stand together, so that little is padded; the caller gets them back in their own order.
+    order = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable")
+    loader = DataLoader(rows.select(order), batch_size=batch_size, collate_fn=collator)
+    found: list[np.ndarray] = []
+    for batch in tqdm(loader, desc=description, leave=False):
+        found += task.predictions(forward(batch), batch)
+    result: list[Any] = [None] * len(found)
+    for place, prediction in zip(order, found):
+        result[place] = prediction
+    return result
+
+
+def agreement(one: list[np.ndarray], other: list[np.ndarray]) -> float:
+    """Return the share of places where two models predict the same label."""
+    same = sum(int(np.sum(a == b)) for a, b in zip(one, other))
+    return same / max(sum(int(np.size(a)) for a in one), 1)

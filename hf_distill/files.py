@@ -1,0 +1,52 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Writing files and folders whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: Path, content: str | bytes) -> Path:
+    """
+    Write a file aside and rename it, so that no reader ever sees half of it.
+
+    Args:
+        path (`Path`): File to write; its folder is made if it is missing.
+        content (`str` or `bytes`): The whole content; text is written as UTF-8.
+
+    Returns:
+        `Path`: `path`.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def folder_written_aside(folder: Path) -> Iterator[Path]:
+    """
+    Give a folder to write into, which takes the name `folder` when it is complete.
+
+    Args:
+        folder (`Path`): The folder to make; an earlier one is replaced, and kept if writing fails.
+    """
+    aside = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(aside, folder)

@@ -1,0 +1,19 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Metrics with the interface of the `evaluate` library that fetch no script and write no file."""
+
+from __future__ import annotations
+
+from hf_distill.metrics.classification import F1, Accuracy, Precision, Recall, compute_classification_metrics
+from hf_distill.metrics.in_memory import InMemoryMetric
+from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics
+
+__all__ = [
+    "F1",
+    "Accuracy",
+    "InMemoryMetric",
+    "Precision",
+    "Recall",
+    "Seqeval",
+    "compute_classification_metrics",
+    "compute_tagging_metrics",
+]

@@ -1,0 +1,67 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The model cards of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hf_distill.evaluation.report import read_report
+from hf_distill.objectives import list_objectives
+from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.manifest import versions
+from hf_distill.publishing.card import CardContents, hub_id, write_card
+from hf_distill.quantization import find_backend
+
+
+def write_cards(context: Context) -> list[str]:
+    """
+    Write the cards of the student and of every quantized model.
+
+    Args:
+        context ([`Context`]): A run that has been evaluated.
+
+    Returns:
+        `list[str]`: The files, relative to the run's folder.
+    """
+    folder = context.run.folder
+    report = read_report(folder)
+    common = _common(context, report)
+    written = [write_card(CardContents(kind="student", model_key="student", **common), folder / "student")]
+    for section in context.recipe.quantization:
+        key = f"quantized/{section.backend}"
+        if key in report:
+            name = f"{common['model_name']}-int8-{section.backend}"
+            code = find_backend(section.backend).loading_code(name, context.task)
+            contents = {**common, "model_name": name, "student_name": common["model_name"], "base_model": None}
+            card = CardContents(kind="quantized", model_key=key, loading_code=code, **contents)
+            written.append(write_card(card, folder / key))
+    return [str(path.relative_to(folder)) for path in written]
+
+
+def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
+    recipe = context.recipe
+    stage = context.run.stage("student")
+    teacher = recipe.teacher.model
+    origin = recipe.student.model or teacher
+    local_data = recipe.dataset.data_files or recipe.dataset.path.startswith("package:")
+    names = {objective["name"] for objective in stage["objectives"]}
+    return {
+        "model_name": context.run.folder.resolve().name,
+        "task": context.task.name.replace("-", " "),
+        "pipeline_tag": context.task.pipeline_tag,
+        "report": report,
+        "teacher_name": teacher if recipe.teacher.fine_tune is None else f"{teacher}, fine-tuned on the same data",
+        "dataset_id": hub_id(recipe.dataset.path),
+        "dataset_name": Path(recipe.dataset.path).name if local_data else recipe.dataset.path,
+        "dataset_config": recipe.dataset.name,
+        "base_model": hub_id(origin),
+        "objectives": stage["objectives"],
+        "task_weight": stage["task_weight"],
+        "recipe": recipe.to_yaml(),
+        "versions": versions(),
+        "train_rows": stage.get("train_rows"),
+        "training_steps": stage.get("steps"),
+        "training_seconds": stage.get("seconds"),
+        "citations": {entry.name: entry.paper for entry in list_objectives() if entry.name in names and entry.paper},
+    }

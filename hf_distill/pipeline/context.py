@@ -1,0 +1,112 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""What every stage of a run may read: the recipe, the run's folder, the data and where the models are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_distill.errors import InputError
+from hf_distill.objectives import build_objective
+from hf_distill.pipeline.data import TaskData, load_raw, prepare_data, settle_labels
+from hf_distill.pipeline.manifest import Run
+from hf_distill.pipeline.models import check_same_tokenizer, load_config, load_model, load_tokenizer, resolve_model
+from hf_distill.pipeline.recipe import Recipe
+from hf_distill.quantization import find_backend
+from hf_distill.students.build import student_config
+from hf_distill.tasks import Task
+
+
+@dataclass
+class Context:
+    """
+    A run in progress.
+
+    Args:
+        recipe ([`Recipe`]): The recipe.
+        run ([`Run`]): The run's folder.
+        data ([`TaskData`]): The data, tokenized.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer of all models of the run.
+        teacher_origin (`str`): Folder or Hub id that the teacher is loaded from, before any fine-tuning.
+    """
+
+    recipe: Recipe
+    run: Run
+    data: TaskData
+    tokenizer: PreTrainedTokenizerBase
+    teacher_origin: str
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.data.task
+
+    @property
+    def teacher_path(self) -> str:
+        """Folder or Hub id of the teacher that teaches."""
+        fine_tuned = self.recipe.teacher.fine_tune is not None
+        return str(self.run.folder / "teacher") if fine_tuned else self.teacher_origin
+
+    def load(self, path: str | Path, field: str = "run") -> PreTrainedModel:
+        """Load a model of the run."""
+        return load_model(str(path), self.task, self.data.names, field)
+
+    @property
+    def seed(self) -> int:
+        """The seed of training."""
+        return int(self.recipe.training.get("seed", 42))
+
+
+def prepare(recipe: Recipe, run: Run) -> Context:
+    """
+    Check all that can be checked before time is spent, and load the data.
+
+    Args:
+        recipe ([`Recipe`]): The recipe.
+        run ([`Run`]): The run's folder.
+
+    Raises:
+        InputError: If anything of the recipe cannot work; nothing has been trained then.
+    """
+    for section in recipe.quantization:
+        find_backend(section.backend).check()
+    origin = resolve_model(recipe.teacher.model, "teacher.model")
+    config = load_config(origin, "teacher.model")
+    task, raw, names = load_raw(recipe)
+    if recipe.teacher.fine_tune is None and not task.has_head(config):
+        head = (config.architectures or ["none"])[0]
+        raise InputError(
+            f"teacher.model: {recipe.teacher.model!r} was saved as {head}, which has no head for {task.name}; "
+            "name a checkpoint that has one, or add teacher.fine_tune to train one"
+        )
+    by_id, order = settle_labels(names, config if recipe.teacher.fine_tune is None else None)
+    tokenizer = load_tokenizer(origin, "teacher.model")
+    _check_student(recipe, config, tokenizer)
+    task.max_length = _longest(task, tokenizer, config)
+    data = prepare_data(recipe, task, raw, names, order, by_id, tokenizer)
+    return Context(recipe, run, data, tokenizer, origin)
+
+
+def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokenizerBase) -> None:
+    section = recipe.student
+    origin = teacher
+    if section.model is not None:
+        path = resolve_model(section.model, "student.model")
+        origin = load_config(path, "student.model")
+        check_same_tokenizer(tokenizer, load_tokenizer(path, "student.model"))
+    student = student_config(origin, **section.model_dump(exclude={"model"}))
+    for specification in recipe.objectives or []:
+        build_objective(specification).bind(student.num_hidden_layers, teacher.num_hidden_layers)
+
+
+def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> int:
+    """Return the longest input that tokenizer and teacher take, or what the recipe says if that is less."""
+    positions = getattr(config, "max_position_embeddings", None) or 512
+    # RoBERTa's positions begin after the padding id.
+    positions -= (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
+    most = min(positions, tokenizer.model_max_length)
+    if task.max_length is not None and task.max_length > most:
+        raise InputError(f"dataset.max_length: {task.max_length} is more than the {most} tokens that the teacher takes")
+    return task.max_length or min(most, 512)

@@ -1,0 +1,160 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""From a recipe's data set to tokenized splits whose labels are the models' own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from datasets import Dataset, DatasetDict
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+from hf_distill.data.loading import keep_labels_per_class, load_data, sample_rows
+from hf_distill.errors import InputError
+from hf_distill.knowledge.labels import are_generic, label_names, match_labels
+from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
+from hf_distill.tasks import Task, find_task
+
+
+@dataclass
+class TaskData:
+    """
+    The data of a run.
+
+    Args:
+        task ([`Task`]): The task.
+        names (`list[str]`): Label names, by the id that the models use.
+        train (`Dataset`): Tokenized training rows, those without a label included.
+        labelled (`Dataset`): The training rows with a label.
+        evaluation (`Dataset`): Tokenized rows that the models are measured on.
+        evaluation_split (`str`): Which split those are.
+        validation (`Dataset`, *optional*): Tokenized rows for evaluation during training.
+        fingerprint (`str`): Fingerprint of all of it.
+    """
+
+    task: Task
+    names: list[str]
+    train: Dataset
+    labelled: Dataset
+    evaluation: Dataset
+    evaluation_split: str
+    validation: Dataset | None
+    fingerprint: list[str]
+
+
+def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
+    """Load the data set and return the task, the rows under the task's column names, and the label names."""
+    section = recipe.dataset
+    task = find_task(recipe.task)(section.columns, section.max_length)
+    data = task.select_columns(load_data(section.path, section.name, section.data_files, section.splits))
+    evaluation_split(recipe.evaluation, data)
+    return task, data, task.label_names(data)
+
+
+def evaluation_split(section: EvaluationSection, data: DatasetDict) -> str:
+    """
+    Return the split that models are measured on.
+
+    Raises:
+        InputError: If the data set has no split to measure on.
+    """
+    split = section.split or next((name for name in ("test", "validation") if name in data), None)
+    if split is None or split not in data:
+        wanted = split or "test or validation"
+        raise InputError(f"evaluation.split: the data set has no split {wanted}; it has {', '.join(data)}")
+    return split
+
+
+def settle_labels(names: Sequence[str], teacher: PretrainedConfig | None) -> tuple[list[str], list[int]]:
+    """
+    Give every label of the data set the id that the teacher has for it.
+
+    Args:
+        names (`Sequence[str]`): The data set's label names.
+        teacher ([`~transformers.PretrainedConfig`], *optional*): Configuration of a teacher that already has a head.
+
+    Returns:
+        `tuple`: The label names by the models' id, and the id of each of the data set's labels.
+
+    Raises:
+        InputError: If the names cannot be matched.
+    """
+    if teacher is None:
+        return list(names), list(range(len(names)))
+    given = label_names(teacher)
+    order = match_labels(names, given, "the data set", "the teacher")
+    by_id = list(names)
+    if not are_generic(given):
+        by_id = given
+    return by_id, order
+
+
+def prepare_data(
+    recipe: Recipe,
+    task: Task,
+    data: DatasetDict,
+    names: Sequence[str],
+    order: Sequence[int],
+    by_id: list[str],
+    tokenizer: PreTrainedTokenizerBase,
+) -> TaskData:
+    """
+    Draw the rows that the recipe asks for, encode their labels and tokenize them.
+
+    Args:
+        recipe ([`Recipe`]): The recipe.
+        task ([`Task`]): Its task.
+        data (`DatasetDict`): Rows under the task's column names.
+        names (`Sequence[str]`): The data set's label names.
+        order (`Sequence[int]`): The models' id of each of them.
+        by_id (`list[str]`): The label names by the models' id.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer of teacher and student.
+
+    Raises:
+        InputError: If a label is wrong, or if no row for training or measuring has one.
+    """
+    split = evaluation_split(recipe.evaluation, data)
+    section = recipe.dataset
+    data = DatasetDict(data)
+    data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
+    data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
+    data = task.encode_labels(DatasetDict({name: data[name] for name in {"train", "validation", split} & set(data)}), names, order)
+    if section.labels_per_class is not None:
+        data["train"] = _hide_labels(task, data["train"], section)
+    tokenized = {name: task.tokenize(rows, tokenizer) for name, rows in data.items()}
+    labelled, measured = task.labelled(tokenized["train"]), task.labelled(tokenized[split])
+    for role, rows in (("train", labelled), (split, measured)):
+        if len(rows) == 0:
+            raise InputError(f"dataset: the split {role!r} has no row with a label; it needs some")
+    return TaskData(
+        task=task,
+        names=by_id,
+        train=tokenized["train"],
+        labelled=labelled,
+        evaluation=measured,
+        evaluation_split=split,
+        validation=tokenized.get("validation"),
+        fingerprint=[by_id, *(_content_fingerprint(rows) for rows in (tokenized["train"], measured))],
+    )
+
+
+def _content_fingerprint(rows: Dataset) -> str:
+    """Return a hash of the rows themselves; the library's own fingerprint changes with the path of a cache file."""
+    import hashlib
+
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for column in ("input_ids", "labels"):
+        for value in rows[column]:
+            digest.update(np.asarray(value, dtype=np.int64).tobytes() + b"|")
+    return digest.hexdigest()[:16]
+
+
+def _hide_labels(task: Task, rows: Dataset, section: DatasetSection) -> Dataset:
+    labels = rows[task.label_column]
+    feature = rows.features[task.label_column]
+    if any(isinstance(label, list) for label in labels):
+        raise InputError(f"dataset.labels_per_class: {task.name} has many labels in a row; leave it out")
+    kept = keep_labels_per_class(labels, section.labels_per_class, section.seed)
+    return rows.remove_columns(task.label_column).add_column(task.label_column, kept, feature=feature)

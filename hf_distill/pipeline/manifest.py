@@ -1,0 +1,140 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The run folder and its manifest: what was done, from which inputs, with which versions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from hf_distill.errors import InputError
+from hf_distill.files import write_atomically
+
+RECIPE_FILE = "recipe.yaml"
+MANIFEST_FILE = "manifest.json"
+PACKAGES = (
+    "hf-distill", "torch", "transformers", "datasets", "accelerate", "evaluate", "huggingface_hub", "optimum",
+    "optimum-onnx", "onnxruntime",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a result depends on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def fingerprint(content: Any) -> str:
+    """Return a short hash of anything that JSON can hold."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Run:
+    """
+    A run's folder.
+
+    Args:
+        folder (`Path`): The folder. It is made by `create`.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.manifest: dict[str, Any] = {"stages": {}, "versions": {}}
+        if (folder / MANIFEST_FILE).is_file():
+            self.manifest = _read_json(folder / MANIFEST_FILE)
+
+    @classmethod
+    def create(cls, folder: Path, recipe_yaml: str) -> Run:
+        """
+        Make the folder of a run, or open the one of an earlier start of the same recipe.
+
+        Raises:
+            InputError: If the folder holds another recipe's run, or something that is no run.
+        """
+        recipe_file = folder / RECIPE_FILE
+        if recipe_file.is_file():
+            difference = _first_difference(recipe_file.read_text(encoding="utf-8"), recipe_yaml)
+            if difference:
+                raise InputError(
+                    f"--output-dir {folder}: holds the run of another recipe ({difference}); "
+                    "choose another folder, or remove this one"
+                )
+        elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"--output-dir {folder}: is not empty and not a run; choose another folder")
+        write_atomically(recipe_file, recipe_yaml)
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """
+        Open a run that exists.
+
+        Raises:
+            InputError: If the folder is not a run.
+        """
+        if not (folder / RECIPE_FILE).is_file():
+            raise InputError(f"{folder}: is not a run (it has no {RECIPE_FILE}); make one with hf-distill run RECIPE")
+        return cls(folder)
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """Return what the manifest says of a stage."""
+        return self.manifest["stages"].get(name, {})
+
+    def is_done(self, name: str, inputs: str) -> bool:
+        """Say whether a stage was finished with inputs of this fingerprint."""
+        entry = self.stage(name)
+        return entry.get("state") == "done" and entry.get("fingerprint") == inputs
+
+    def record(self, name: str, **entry: Any) -> None:
+        """Write a stage's line in the manifest."""
+        self.manifest["stages"][name] = {**self.stage(name), **entry}
+        self.manifest["versions"] = versions()
+        self.save()
+
+    def save(self) -> None:
+        """Write the manifest."""
+        write_atomically(self.folder / MANIFEST_FILE, json.dumps(self.manifest, indent=2) + "\n")
+
+    def checkpoints(self, stage: str, inputs: str) -> Path:
+        """Return the folder of a stage's checkpoints, emptied if they were made from other inputs."""
+        folder = self.folder / "checkpoints" / stage
+        mark = folder / "fingerprint"
+        if not (mark.is_file() and mark.read_text() == inputs):
+            shutil.rmtree(folder, ignore_errors=True)
+            write_atomically(mark, inputs)
+        return folder
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is damaged ({error}); remove it to start the run again") from error
+
+
+def _first_difference(old_yaml: str, new_yaml: str) -> str | None:
+    import yaml
+
+    old, new = _flat(yaml.safe_load(old_yaml)), _flat(yaml.safe_load(new_yaml))
+    for key in sorted(set(old) | set(new)):
+        if old.get(key) != new.get(key):
+            return f"{key} is {old.get(key)!r} there, {new.get(key)!r} here"
+    return None
+
+
+def _flat(content: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(content, dict) or not content:
+        return {prefix: content}
+    result = {}
+    for key, value in content.items():
+        result.update(_flat(value, f"{prefix}.{key}" if prefix else str(key)))
+    return result

@@ -1,0 +1,122 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The evaluation of a run: every model on the same rows, in the same way."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from hf_distill.evaluation.latency import measure_latency
+from hf_distill.evaluation.plots import plot_comparison
+from hf_distill.evaluation.predict import agreement, forward_function, predict
+from hf_distill.evaluation.report import write_report
+from hf_distill.pipeline.context import Context
+from hf_distill.quantization import find_backend
+
+LATENCY_BATCHES = (1, 32)
+WEIGHT_FILES = ("*.safetensors", "*.bin", "*.onnx", "*.onnx_data")
+
+
+def evaluate_run(context: Context) -> dict[str, Any]:
+    """
+    Measure the models of a run and write `report/`.
+
+    Args:
+        context ([`Context`]): The run; its models are those whose folders exist.
+
+    Returns:
+        `dict[str, Any]`: The report, as in `report/metrics.json`.
+    """
+    models = _load_models(context)
+    task, rows, section = context.task, context.data.evaluation, context.recipe.evaluation
+    collator = task.collator(context.tokenizer)
+    forwards = {name: forward_function(model) for name, (model, _) in models.items()}
+    references = task.references(rows)
+    predictions = {
+        name: predict(forward, rows, task, collator, section.batch_size, f"Measuring {name}")
+        for name, forward in forwards.items()
+    }
+    latencies = measure_latency(forwards, _latency_batches(context, collator), section.latency_rounds)
+    report: dict[str, Any] = {}
+    for name, (model, size) in models.items():
+        report[name] = {
+            "metrics": task.score(predictions[name], references, context.data.names),
+            "parameters": _parameters(model),
+            "size_bytes": size,
+            "latency_ms": latencies[name],
+        }
+        if name != "teacher":
+            report[name]["agreement_with_teacher"] = agreement(predictions[name], predictions["teacher"])
+    for name in report:
+        if report[name]["parameters"] is None:
+            report[name]["parameters"] = report["student"]["parameters"]
+    report |= {
+        "primary_metric": task.primary_metric,
+        "task": task.name,
+        "split": context.data.evaluation_split,
+        "rows": len(rows),
+        "seed": context.seed,
+        "threads": torch.get_num_threads(),
+        "hardware": f"{_processor()}, {torch.get_num_threads()} threads",
+    }
+    folder = context.run.folder / "report"
+    write_report(report, folder)
+    plot_comparison({context.run.folder.name: report}, folder / "comparison.png")
+    return report
+
+
+def _load_models(context: Context) -> dict[str, tuple[Any, int]]:
+    """Return every model of the run with its size on disk, by its name in the report."""
+    folder = context.run.folder
+    teacher = context.load(context.teacher_path, "teacher.model")
+    models: dict[str, tuple[Any, int]] = {"teacher": (teacher, _memory(teacher))}
+    for name in ("baseline", "student"):
+        if (folder / name / "config.json").is_file():
+            models[name] = (context.load(folder / name), _size_on_disk(folder / name))
+    for section in context.recipe.quantization:
+        path = folder / "quantized" / section.backend
+        if path.is_dir():
+            models[f"quantized/{section.backend}"] = (
+                find_backend(section.backend).load(path, context.task),
+                _size_on_disk(path),
+            )
+    return models
+
+
+def _latency_batches(context: Context, collator: Any) -> dict[str, dict[str, torch.Tensor]]:
+    """Return batches of rows of the usual length: those nearest to the median."""
+    rows = context.data.evaluation
+    lengths = np.array([len(ids) for ids in rows["input_ids"]])
+    nearest = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
+    batches = {}
+    for size in LATENCY_BATCHES:
+        # A small split is repeated, so that a batch of 32 has 32 rows.
+        chosen = rows.select(np.resize(nearest, size))
+        batches[f"batch_{size}"] = collator([chosen[row] for row in range(size)])
+    return batches
+
+
+def _parameters(model: Any) -> int | None:
+    """Return how many numbers were learnt; an ONNX model's are those of the student it was made from."""
+    return sum(weight.numel() for weight in model.parameters()) if isinstance(model, torch.nn.Module) else None
+
+
+def _memory(model: torch.nn.Module) -> int:
+    return sum(weight.numel() * weight.element_size() for weight in model.parameters())
+
+
+def _size_on_disk(folder: Path) -> int:
+    return sum(file.stat().st_size for pattern in WEIGHT_FILES for file in folder.glob(pattern))
+
+
+def _processor() -> str:
+    cpu_info = Path("/proc/cpuinfo")
+    if cpu_info.is_file():
+        for line in cpu_info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

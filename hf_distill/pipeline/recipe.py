@@ -1,0 +1,265 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The recipe: the YAML file of a run, its schema and its errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from hf_distill.errors import InputError, nearest_name
+from hf_distill.resources import resource_path
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class DatasetSection(Section):
+    """What the student and the teacher learn from."""
+
+    path: str = Field(description="Hub id, local folder, or package:MODULE with a load_dataset().")
+    name: str | None = Field(None, description="Configuration of a data set on the Hub.")
+    data_files: dict[str, str | list[str]] | None = Field(None, description="Local files of each split, in place of path.")
+    splits: dict[Literal["train", "validation", "test"], str] | None = Field(
+        None, description="Which split of the data set serves as train, validation and test."
+    )
+    columns: dict[str, str] | None = Field(None, description="Which column holds what the task reads.")
+    max_length: int | None = Field(None, ge=4, description="Longest input in tokens; longer ones are cut.")
+    max_train_samples: int | None = Field(None, ge=1, description="Use so many training rows, drawn at random.")
+    labels_per_class: int | None = Field(
+        None, ge=1, description="Hide the labels of all training rows but so many of each class."
+    )
+    seed: int = Field(0, description="Seed of the two draws above, apart from that of training.")
+
+
+class TeacherSection(Section):
+    """Who teaches."""
+
+    model: str = Field(description="Folder, Hub id, or package:MODULE/FOLDER within an installed package.")
+    fine_tune: dict[str, Any] | None = Field(
+        None, description="Fine-tune it first: any field of TrainingArguments; {} for the defaults of training."
+    )
+
+
+class StudentSection(Section):
+    """Who learns; started from the teacher's layers unless `model` names another checkpoint."""
+
+    model: str | None = Field(None, description="Start from this checkpoint and not from the teacher.")
+    num_hidden_layers: int | None = Field(None, ge=1, description="Depth.")
+    layers: list[int] | None = Field(None, description="The teacher layer, from 0, that each student layer starts from.")
+    hidden_size: int | None = Field(None, ge=1, description="Width.")
+    num_attention_heads: int | None = Field(None, ge=1, description="Attention heads.")
+    intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
+
+
+class EvaluationSection(Section):
+    """How the models are measured."""
+
+    split: Literal["train", "validation", "test"] | None = Field(None, description="test if there is one, else validation.")
+    max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
+    batch_size: int = Field(64, ge=1, description="Rows in a batch when scores are measured.")
+    latency_rounds: int = Field(30, ge=3, description="How often each latency is measured.")
+
+
+class QuantizationSection(Section):
+    """One quantized model."""
+
+    backend: str = Field("onnxruntime", description="Which backend quantizes.")
+    per_channel: bool = Field(True, description="One scale for each output channel of a weight.")
+    instructions: Literal["auto", "avx2", "avx512", "avx512_vnni", "arm64"] = Field(
+        "auto", description="Which processor's int8 instructions to quantize for; auto: this machine's."
+    )
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    task: str = Field(description="Name of the task; see `hf-distill tasks`.")
+    dataset: DatasetSection
+    teacher: TeacherSection
+    student: StudentSection = Field(default_factory=StudentSection)
+    objectives: list[str | dict[str, Any]] | None = Field(None, description="See `hf-distill objectives`.")
+    task_weight: float | None = Field(None, ge=0, description="Factor of the task loss.")
+    training: dict[str, Any] = Field(default_factory=dict, description="Any field of DistillationTrainingArguments.")
+    baseline: bool | dict[str, Any] = Field(
+        True, description="Train the same student without the teacher too; a mapping changes its training fields."
+    )
+    evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
+    quantization: list[QuantizationSection] = Field(default_factory=list)
+
+    @field_validator("quantization")
+    @classmethod
+    def _one_of_each(cls, sections: list[QuantizationSection]) -> list[QuantizationSection]:
+        backends = [section.backend for section in sections]
+        if len(set(backends)) != len(backends):
+            raise ValueError("each backend may be listed once")
+        return sections
+
+    def to_yaml(self) -> str:
+        """Return the recipe with every default filled in."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def find_recipe(name: str) -> Path:
+    """
+    Return the file of a recipe.
+
+    Args:
+        name (`str`): A path, or the name of a recipe that is shipped with the package, such as `quickstart`.
+
+    Raises:
+        InputError: If there is no such file and no such name.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    shipped = shipped_recipes()
+    if name in shipped:
+        return shipped[name]
+    raise InputError(f"recipe: no such file or shipped recipe: {name}{nearest_name(name, shipped)}")
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Return the recipes that come with the package: `FOLDER` for FOLDER/recipe.yaml, else the file's own name."""
+    root = resource_path("recipes")
+    result = {}
+    for path in sorted(root.glob("*/*.yaml")):
+        if path.parent.name != "accelerate":
+            result[path.parent.name if path.stem == "recipe" else path.stem] = path
+    return result
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """
+    Read a recipe.
+
+    Args:
+        path (`str` or `Path`): The YAML file.
+        overrides (`Sequence[str]`, *optional*): `key.key=value` changes, the values in YAML.
+
+    Returns:
+        [`Recipe`]: The recipe, checked.
+
+    Raises:
+        InputError: If the file, a key or a value is wrong; the message names the file and the field.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold keys such as task, dataset and teacher; got {type(content).__name__}")
+    for override in overrides:
+        _apply(content, override)
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
+    """
+    Check the content of a recipe.
+
+    Args:
+        content (`dict[str, Any]`): What the YAML file holds.
+        source (`str`, *optional*): Where it comes from, for the message.
+
+    Raises:
+        InputError: If a key or a value is wrong.
+    """
+    try:
+        recipe = Recipe.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_explain(error)}") from error
+    try:
+        _check_training(recipe)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
+    return recipe
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    path, separator, text = override.partition("=")
+    if not separator or not path:
+        raise InputError(f"--set: expected key.key=value; got {override!r}")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {path}: the value is not YAML: {text!r}") from error
+    *parents, last = path.split(".")
+    place: Any = content
+    for depth, key in enumerate(parents):
+        if place.get(key) is None:
+            place[key] = {}
+        place = place[key]
+        if not isinstance(place, dict):
+            raise InputError(f"--set {path}: {'.'.join(parents[: depth + 1])} has no keys; give its whole value")
+    place[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    """Say the first mistake in one line, with the nearest right name of an unknown key."""
+    first = error.errors()[0]
+    place = [str(part) for part in first["loc"]]
+    field = ".".join(place)
+    if first["type"] == "extra_forbidden":
+        return f"{field}: unknown key{nearest_name(place[-1], _section_keys(place[:-1]))}"
+    if first["type"] == "missing":
+        return f"{field}: is missing"
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"{field}: {reason[0].lower()}{reason[1:]}; got {first['input']!r}"
+
+
+def _section_keys(place: list[str]) -> list[str]:
+    section: type[BaseModel] = Recipe
+    for part in place:
+        if part.isdigit():
+            continue
+        annotation = section.model_fields[part].annotation
+        inner = [annotation, *getattr(annotation, "__args__", ())]
+        section = next(kind for kind in inner if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return list(section.model_fields)
+
+
+RESERVED_TRAINING_FIELDS = frozenset({"output_dir", "objectives", "task_weight", "push_to_hub", "hub_token"})
+
+
+def _check_training(recipe: Recipe) -> None:
+    # Imported here: these take seconds, and a recipe's own keys are checked without them.
+    from hf_distill.compatibility import OLD_TRAINING_FIELDS
+    from hf_distill.objectives import build_objective
+    from hf_distill.tasks import find_task
+    from hf_distill.training_args import DistillationTrainingArguments
+
+    find_task(recipe.task)
+    for specification in recipe.objectives or []:
+        build_objective(specification)
+    known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
+    known = (known | OLD_TRAINING_FIELDS) - RESERVED_TRAINING_FIELDS
+    types = typing.get_type_hints(DistillationTrainingArguments)
+    sections = {"training": recipe.training, "teacher.fine_tune": recipe.teacher.fine_tune or {}}
+    if isinstance(recipe.baseline, dict):
+        sections["baseline"] = recipe.baseline
+    for section, options in sections.items():
+        for option in options:
+            if option in RESERVED_TRAINING_FIELDS:
+                raise InputError(f"{section}.{option}: is set by the run itself; leave it out")
+            if option not in known:
+                raise InputError(f"{section}.{option}: unknown key{nearest_name(option, known)}")
+            options[option] = _as_type(types.get(option, float | bool), options[option], f"{section}.{option}")
+
+
+def _as_type(kind: Any, value: Any, field: str) -> Any:
+    # YAML reads 2e-4 as a text, since it wants a dot before the e; a number is what was meant.
+    try:
+        return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise InputError(f"{field}: {reason[0].lower()}{reason[1:]}; got {value!r}") from error

@@ -1,0 +1,96 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Running a recipe: every stage once, in order, skipping what is done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hf_distill.errors import InputError, nearest_name
+from hf_distill.pipeline.context import Context, prepare
+from hf_distill.pipeline.manifest import Run, fingerprint
+from hf_distill.pipeline.recipe import Recipe, load_recipe
+from hf_distill.pipeline.stages import STAGES
+
+logger = logging.getLogger(__name__)
+
+Announce = Callable[[str], None]
+
+
+def run_recipe(
+    recipe: Recipe, folder: str | Path, until: str | None = None, announce: Announce = logger.info
+) -> Path:
+    """
+    Run a recipe, or continue a run of it.
+
+    Args:
+        recipe ([`Recipe`]): The recipe.
+        folder (`str` or `Path`): The run's folder.
+        until (`str`, *optional*): Last stage to run; all of them by default.
+        announce (`Callable`, *optional*): Told, in a line each, which stage begins or is skipped.
+
+    Returns:
+        `Path`: The run's folder.
+
+    Raises:
+        InputError: If something of the recipe cannot work.
+    """
+    names = [stage.name for stage in STAGES]
+    if until is not None and until not in names:
+        raise InputError(f"--until: there is no stage {until!r}{nearest_name(until, names)}")
+    folder = Path(folder)
+    run = Run.create(folder, recipe.to_yaml())
+    context = prepare(recipe, run)
+    wanted = [stage for stage in STAGES if stage.is_wanted(context)]
+    for stage in wanted:
+        stage.check(context)
+    prints: dict[str, str] = {}
+    for stage in wanted:
+        prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
+        if run.is_done(stage.name, prints[stage.name]):
+            announce(f"{stage.name}: done already")
+        else:
+            announce(f"{stage.name}: {stage.__doc__.splitlines()[0]}")
+            _run_stage(stage, context, prints[stage.name])
+        if stage.name == until:
+            break
+    return folder
+
+
+def _run_stage(stage, context: Context, inputs: str) -> None:  # noqa: ANN001
+    run = context.run
+    run.record(stage.name, state="running", fingerprint=inputs)
+    start = time.monotonic()
+    result = stage.run(context, inputs)
+    run.record(stage.name, state="done", seconds=round(time.monotonic() - start, 1), **result)
+
+
+def open_run(folder: str | Path) -> Context:
+    """
+    Open a finished or half-finished run, to do a stage of it again.
+
+    Raises:
+        InputError: If the folder is not a run.
+    """
+    run = Run.open(Path(folder))
+    return prepare(load_recipe(run.folder / "recipe.yaml"), run)
+
+
+def repeat_stages(context: Context, names: list[str]) -> None:
+    """
+    Run stages of an existing run again.
+
+    Args:
+        context ([`Context`]): The run.
+        names (`list[str]`): The stages.
+
+    Raises:
+        InputError: If the run has no student yet.
+    """
+    if context.run.stage("student").get("state") != "done":
+        raise InputError(f"{context.run.folder}: has no student yet; finish it with hf-distill run")
+    for stage in STAGES:
+        if stage.name in names and stage.is_wanted(context):
+            _run_stage(stage, context, context.run.stage(stage.name).get("fingerprint", "by hand"))

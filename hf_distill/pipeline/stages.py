@@ -1,0 +1,214 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The stages of a run, in order."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from hf_distill.files import folder_written_aside
+from hf_distill.pipeline.cards import write_cards
+from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.measure import evaluate_run
+from hf_distill.pipeline.models import load_model, make_student
+from hf_distill.pipeline.training import make_arguments, teacher_options, train
+from hf_distill.quantization import find_backend
+from hf_distill.training_args import DistillationTrainingArguments
+
+
+class Stage(ABC):
+    """A step of a run, done once for each set of inputs."""
+
+    name: ClassVar[str]
+    after: ClassVar[tuple[str, ...]] = ()
+    """The stages whose results it reads."""
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe asks for it."""
+        return True
+
+    def check(self, context: Context) -> None:  # noqa: B027 (most stages have nothing of their own to check)
+        """Raise an [`InputError`] if it cannot work; called for all stages before the first is run."""
+
+    @abstractmethod
+    def inputs(self, context: Context) -> Any:
+        """Return what its result depends on, beside the stages before it."""
+
+    @abstractmethod
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Do it, write its folder, and return what the manifest says of it."""
+
+
+class TeacherStage(Stage):
+    """Fine-tune the teacher on the labelled rows."""
+
+    name = "teacher"
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe has `teacher.fine_tune`."""
+        return context.recipe.teacher.fine_tune is not None
+
+    def check(self, context: Context) -> None:
+        """Make the training arguments once."""
+        self._arguments(context, context.run.folder)
+
+    def inputs(self, context: Context) -> Any:
+        """The checkpoint, the training options and the data."""
+        return [context.teacher_origin, teacher_options(context), context.data.fingerprint]
+
+    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
+        options = teacher_options(context)
+        return make_arguments("teacher.fine_tune", options, folder, objectives=[], task_weight=1.0)
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Fine-tune the teacher."""
+        args = self._arguments(context, context.run.checkpoints(self.name, inputs))
+        model = _new_head_model(context, args.seed)
+        return train(context, self.name, inputs, model, None, args, context.data.labelled)
+
+
+class StudentStage(Stage):
+    """Distil the student."""
+
+    name = "student"
+    after = ("teacher",)
+
+    def check(self, context: Context) -> None:
+        """Make the training arguments once."""
+        self._arguments(context, context.run.folder)
+
+    def inputs(self, context: Context) -> Any:
+        """Everything of the recipe that teaches."""
+        recipe = context.recipe
+        objectives = self._arguments(context, context.run.folder)
+        return [
+            context.teacher_origin,
+            recipe.student.model_dump(),
+            objectives.objectives,
+            objectives.task_weight,
+            recipe.training,
+            context.data.fingerprint,
+        ]
+
+    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
+        recipe = context.recipe
+        given = {"objectives": recipe.objectives, "task_weight": recipe.task_weight}
+        given = {name: value for name, value in given.items() if value is not None}
+        return make_arguments("training", recipe.training, folder, **given)
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Distil the student."""
+        args = self._arguments(context, context.run.checkpoints(self.name, inputs))
+        teacher = context.load(context.teacher_path, "teacher.model")
+        student = make_student(context.recipe, teacher, context.task, context.data.names, args.seed)
+        # A row without a label teaches nothing where there is no objective.
+        rows = context.data.train if args.objectives else context.data.labelled
+        done = train(context, self.name, inputs, student, teacher, args, rows)
+        return {**done, "objectives": args.objectives, "task_weight": args.task_weight}
+
+
+class BaselineStage(Stage):
+    """Train the same student, from the same start, for as many steps, without the teacher."""
+
+    name = "baseline"
+    after = ("teacher", "student")
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe has a baseline."""
+        return context.recipe.baseline is not False
+
+    def check(self, context: Context) -> None:
+        """Make the training arguments once."""
+        self._arguments(context, context.run.folder, steps=1)
+
+    def inputs(self, context: Context) -> Any:
+        """What changes its training."""
+        return [context.recipe.baseline, context.data.fingerprint]
+
+    def _arguments(self, context: Context, folder: Any, steps: int) -> DistillationTrainingArguments:
+        recipe = context.recipe
+        changes = recipe.baseline if isinstance(recipe.baseline, dict) else {}
+        options = {**recipe.training, "max_steps": steps, **changes}
+        return make_arguments("baseline", options, folder, objectives=[], task_weight=1.0)
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Train the baseline."""
+        steps = context.run.stage("student")["steps"]
+        args = self._arguments(context, context.run.checkpoints(self.name, inputs), steps)
+        teacher = context.load(context.teacher_path, "teacher.model")
+        student = make_student(context.recipe, teacher, context.task, context.data.names, args.seed)
+        return train(context, self.name, inputs, student, None, args, context.data.labelled)
+
+
+class QuantizationStage(Stage):
+    """Quantize the student."""
+
+    name = "quantization"
+    after = ("student",)
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe lists a backend."""
+        return bool(context.recipe.quantization)
+
+    def inputs(self, context: Context) -> Any:
+        """The recipe's section."""
+        return [section.model_dump() for section in context.recipe.quantization]
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Quantize with every backend that the recipe lists."""
+        for section in context.recipe.quantization:
+            with folder_written_aside(context.run.folder / "quantized" / section.backend) as folder:
+                find_backend(section.backend).quantize(
+                    context.run.folder / "student", folder, context.task, section.per_channel, section.instructions
+                )
+        return {"backends": [section.backend for section in context.recipe.quantization]}
+
+
+class EvaluationStage(Stage):
+    """Measure every model of the run: scores, size, latency, agreement with the teacher."""
+
+    name = "evaluation"
+    after = ("teacher", "student", "baseline", "quantization")
+
+    def inputs(self, context: Context) -> Any:
+        """The recipe's section and the data."""
+        return [context.recipe.evaluation.model_dump(), context.data.fingerprint]
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Measure, and write the report."""
+        report = evaluate_run(context)
+        return {"primary_metric": report["primary_metric"]}
+
+
+class CardStage(Stage):
+    """Write the model cards."""
+
+    name = "card"
+    after = ("evaluation",)
+
+    def inputs(self, context: Context) -> Any:
+        """The recipe, which the card shows."""
+        return context.recipe.model_dump(mode="json")
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Write a README.md beside the student and every quantized model."""
+        return {"cards": write_cards(context)}
+
+
+STAGES: tuple[Stage, ...] = (
+    TeacherStage(),
+    StudentStage(),
+    BaselineStage(),
+    QuantizationStage(),
+    EvaluationStage(),
+    CardStage(),
+)
+
+
+def _new_head_model(context: Context, seed: int) -> Any:
+    import torch
+
+    # from_pretrained draws a new head's weights from the global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return load_model(context.teacher_origin, context.task, context.data.names, "teacher.model", new_head=True)

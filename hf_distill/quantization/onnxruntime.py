@@ -1,0 +1,88 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Dynamic int8 with ONNX Runtime, through Optimum."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from hf_distill.errors import InputError
+from hf_distill.quantization.base import QuantizationBackend
+from hf_distill.tasks import Task
+
+MODEL_FILE = "model_quantized.onnx"
+
+
+class ONNXRuntimeBackend(QuantizationBackend):
+    """
+    Weights in int8, activations quantized as they come.
+
+    Source: the quantizer of optimum-onnx, `ORTQuantizer`.
+    """
+
+    name = "onnxruntime"
+
+    def check(self) -> None:
+        """Raise an [`InputError`] where optimum-onnx is missing or does not go with the installed transformers."""
+        import transformers
+
+        reason = None
+        if importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("optimum.onnxruntime") is None:
+            reason = "needs optimum-onnx, which is not installed"
+        elif not transformers.__version__.startswith("4."):
+            reason = f"needs transformers 4.57; this is {transformers.__version__}"
+        if reason:
+            raise InputError(
+                f"quantization: the backend onnxruntime {reason}; install hf-distill[onnx] in an environment of its own "
+                "and run there, or leave it out here with --set quantization=[]"
+            )
+
+    def quantize(self, checkpoint: Path, folder: Path, task: Task, per_channel: bool, instructions: str) -> None:
+        """Export to ONNX and quantize; see [`QuantizationBackend.quantize`]."""
+        import tempfile
+
+        from optimum.onnxruntime import ORTQuantizer
+        from optimum.onnxruntime.configuration import AutoQuantizationConfig
+
+        instructions = _this_processor() if instructions == "auto" else instructions
+        configuration = getattr(AutoQuantizationConfig, instructions)(is_static=False, per_channel=per_channel)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as exported:
+            self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(exported)
+            quantizer = ORTQuantizer.from_pretrained(exported, file_name="model.onnx")
+            quantizer.quantize(save_dir=folder, quantization_config=configuration)
+        AutoTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
+
+    def load(self, folder: Path, task: Task) -> Any:
+        """Load the quantized model with the class that users will load it with."""
+        return self._model_class(task).from_pretrained(folder, file_name=MODEL_FILE)
+
+    def loading_code(self, name: str, task: Task) -> str:
+        """Return the Python lines that load and run the model."""
+        return (
+            f"from optimum.onnxruntime import {task.onnx_model}\n"
+            "from transformers import AutoTokenizer, pipeline\n\n"
+            f'model = {task.onnx_model}.from_pretrained("{name}", file_name="{MODEL_FILE}")\n'
+            f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
+            f'classify = pipeline("{task.pipeline_tag}", model=model, tokenizer=tokenizer)\n'
+        )
+
+    def _model_class(self, task: Task) -> Any:
+        import optimum.onnxruntime
+
+        return getattr(optimum.onnxruntime, task.onnx_model)
+
+
+def _this_processor() -> str:
+    """Return the preset for the processor that this runs on."""
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return "arm64"
+    cpu_info = Path("/proc/cpuinfo")
+    flags = cpu_info.read_text() if cpu_info.is_file() else ""
+    for flag, preset in (("avx512_vnni", "avx512_vnni"), ("avx512f", "avx512")):
+        if flag in flags:
+            return preset
+    return "avx2"

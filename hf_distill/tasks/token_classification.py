@@ -1,0 +1,139 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Classification of words, such as named entities and slots."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import ClassLabel, Dataset, DatasetDict, List, Value
+from transformers import DataCollatorForTokenClassification, PreTrainedTokenizerBase
+
+from hf_distill.errors import InputError
+from hf_distill.features.units import IGNORED_LABEL, PREDICTION_MASK
+from hf_distill.metrics import compute_tagging_metrics
+from hf_distill.tasks.base import Task
+from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
+
+logger = logging.getLogger(__name__)
+
+
+class TokenClassification(Task):
+    """One label for each word, on its first sub-token; rows without labels learn from the teacher only."""
+
+    name = "token-classification"
+    columns = ("tokens", "tags")
+    label_column = "tags"
+    auto_model = "AutoModelForTokenClassification"
+    onnx_model = "ORTModelForTokenClassification"
+    pipeline_tag = "token-classification"
+    primary_metric = "f1"
+
+    def label_names(self, data: DatasetDict) -> list[str]:
+        """Return the names of the tags, in the data set's own order."""
+        rows = data["train"]
+        feature = getattr(rows.features["tags"], "feature", None)
+        if feature is None:
+            raise InputError(f"dataset.columns.tags: {self.column_names['tags']!r} must hold a list of tags for each row")
+        values = () if isinstance(feature, ClassLabel) else {tag for tags in rows["tags"] for tag in tags or ()}
+        names = names_of(feature, values)
+        check_any_label(names, data, self.column_names["tags"])
+        return names
+
+    def encode_labels(self, data: DatasetDict, names: Sequence[str], order: Sequence[int]) -> DatasetDict:
+        """Turn tags into ids; see [`Task.encode_labels`]."""
+        encode = LabelEncoder(names, order)
+        result = DatasetDict()
+        for split, rows in data.items():
+            ids = []
+            for row, (words, tags) in enumerate(zip(rows["tokens"], rows["tags"])):
+                place = f"dataset, split {split!r}, row {row}"
+                if tags and len(tags) != len(words):
+                    raise InputError(f"{place}: has {len(words)} tokens but {len(tags)} tags; each token needs one")
+                encoded = [encode(tag, place) for tag in tags or ()]
+                ids.append(None if not encoded or None in encoded else encoded)
+            result[split] = rows.remove_columns("tags").add_column("tags", ids, feature=List(Value("int64")))
+        return result
+
+    def tokenize(self, rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+        """Turn words into token ids; only the first sub-token of a word has a label and is predicted."""
+        if not tokenizer.is_fast:
+            raise InputError(f"teacher.model: {type(tokenizer).__name__} cannot tell words from sub-tokens; need a fast one")
+        # RoBERTa-like tokenizers merge a word with the space before it, which split words have lost.
+        if hasattr(tokenizer, "add_prefix_space"):
+            tokenizer.add_prefix_space = True
+
+        def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
+            encoded = tokenizer(
+                batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length
+            )
+            first = [_first_of_words(encoded.word_ids(row)) for row in range(len(batch["tokens"]))]
+            encoded["labels"] = [
+                [IGNORED_LABEL if word is None or tags is None else tags[word] for word in words]
+                for words, tags in zip(first, batch["tags"])
+            ]
+            encoded[PREDICTION_MASK] = [[word is not None for word in words] for words in first]
+            return encoded
+
+        result = rows.map(tokenize_batch, batched=True, remove_columns=rows.column_names, desc="Tokenizing")
+        lost = sum(map(len, rows["tokens"])) - sum(map(sum, result[PREDICTION_MASK]))
+        if lost:
+            logger.warning("%d words are cut off at %s tokens and are neither learnt nor scored", lost, self.max_length)
+        return result
+
+    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
+        """Return a collator that pads tokens, labels and the mask of predicted tokens."""
+        return _TokenCollator(tokenizer)
+
+    def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
+        """Return the predicted tag ids of each row's words."""
+        chosen = logits.argmax(-1).cpu().numpy()
+        masks = batch[PREDICTION_MASK].cpu().numpy()
+        return [row[mask] for row, mask in zip(chosen, masks)]
+
+    def references(self, rows: Dataset) -> list[np.ndarray]:
+        """Return the true tag ids of each row's words."""
+        return [
+            np.asarray(labels)[np.asarray(mask, dtype=bool)] for labels, mask in zip(rows["labels"], rows[PREDICTION_MASK])
+        ]
+
+    def labelled(self, rows: Dataset) -> Dataset:
+        """Return the rows that have tags."""
+        keep = [row for row, labels in enumerate(rows["labels"]) if any(label != IGNORED_LABEL for label in labels)]
+        return rows.select(keep)
+
+    def score(
+        self, predictions: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
+    ) -> dict[str, float]:
+        """Return precision, recall and F1 of whole entities, and the accuracy of tags."""
+        return compute_tagging_metrics(
+            [[names[label] for label in row] for row in predictions],
+            [[names[label] for label in row] for row in references],
+        )
+
+
+class _TokenCollator(DataCollatorForTokenClassification):
+    """Pads the mask of predicted tokens too, which the base class does not know."""
+
+    def torch_call(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        masks = [feature[PREDICTION_MASK] for feature in features if PREDICTION_MASK in feature]
+        rest = [{key: value for key, value in feature.items() if key != PREDICTION_MASK} for feature in features]
+        batch = super().torch_call(rest)
+        if masks:
+            mask = torch.zeros(batch["input_ids"].shape, dtype=torch.bool)
+            for row, values in enumerate(masks):
+                places = slice(0, len(values)) if self.tokenizer.padding_side == "right" else slice(-len(values), None)
+                mask[row, places] = torch.tensor(values, dtype=torch.bool)
+            batch[PREDICTION_MASK] = mask
+        return batch
+
+
+def _first_of_words(word_ids: list[int | None]) -> list[int | None]:
+    """Return the word of each token that begins one, `None` for special and continuing tokens."""
+    return [
+        word if word is not None and word != previous else None
+        for previous, word in zip([None, *word_ids], word_ids)
+    ]

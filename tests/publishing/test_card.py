@@ -1,0 +1,306 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Tests of the model cards."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from hf_distill.errors import InputError
+from hf_distill.publishing.card import CardContents, hub_id, render_card, write_card
+from hf_distill.publishing.redaction import redact, redact_yaml
+
+CARD_RULES = Path(
+    os.environ.get("HF_DISTILL_HUB_SERVER", Path(__file__).parents[2] / ".." / "shared" / "hubserver"), "card_rules.py"
+)
+RECIPE = """\
+task: text-classification
+dataset:
+  path: package:reviews
+  data_files: /home/ada/my data/train.jsonl
+teacher:
+  model: /home/ada/runs/teacher
+training:
+  hub_token: secret
+"""
+
+
+def report() -> dict[str, Any]:
+    def model(accuracy: float, latency: float) -> dict[str, Any]:
+        return {
+            "metrics": {"accuracy": accuracy, "loss": 0.25},
+            "parameters": 14_350_248,
+            "size_bytes": 57_000_000,
+            "latency_ms": {"batch_1": {"p50": latency}},
+        }
+
+    return {
+        "teacher": model(0.93, 12.0),
+        "baseline": model(0.905, 4.0),
+        "student": model(0.918, 4.0),
+        "quantized/onnxruntime": model(0.917, 2.0),
+        "primary_metric": "accuracy",
+        "split": "validation",
+        "rows": 872,
+        "hardware": "Example CPU",
+    }
+
+
+@pytest.fixture
+def student() -> CardContents:
+    return CardContents(
+        kind="student",
+        model_name="bert-sst2-two-layers",
+        task="text classification",
+        pipeline_tag="text-classification",
+        report=report(),
+        model_key="student",
+        teacher_name="/home/ada/runs/teacher",
+        languages=["en"],
+        license="Apache-2.0",
+        dataset_id="stanfordnlp/sst2",
+        dataset_name="SST-2",
+        base_model="google-bert/bert-base-uncased",
+        objectives=[
+            {"name": "logits_kl", "weight": 1.0, "temperature": 2.0},
+            {"name": "hidden_mse", "weight": 0.5, "layers": [[1, 3], [2, 6]]},
+            {"name": "minilm_v2", "weight": 0.1, "layers": "last"},
+        ],
+        task_weight=0.5,
+        recipe=RECIPE,
+        versions={"hf_distill": "0.1.0", "transformers": "5.23.0"},
+        train_rows=67_349,
+        training_steps=6_000,
+        training_seconds=1_234.0,
+        seed=42,
+        citations={"logits_kl": "Hinton et al. (2015), https://arxiv.org/abs/1503.02531"},
+        figure="comparison.png",
+    )
+
+
+@pytest.fixture
+def quantized(student) -> CardContents:
+    return replace(
+        student,
+        kind="quantized",
+        model_name="bert-sst2-two-layers-int8",
+        model_key="quantized/onnxruntime",
+        base_model="ada/bert-sst2-two-layers",
+        loading_code="from optimum.onnxruntime import ORTModelForSequenceClassification",
+    )
+
+
+@pytest.fixture
+def bare(student) -> CardContents:
+    return CardContents(
+        kind="student",
+        model_name="small",
+        task="text classification",
+        pipeline_tag="text-classification",
+        report={"primary_metric": "accuracy", "student": {"metrics": {"accuracy": 0.9}}},
+        model_key="student",
+        teacher_name="a fine-tuned BERT",
+    )
+
+
+@pytest.fixture(scope="module")
+def card_rules() -> ModuleType:
+    if not CARD_RULES.is_file():
+        pytest.skip(f"the Hub's card checks are not here: {CARD_RULES}")
+    specification = importlib.util.spec_from_file_location("card_rules", CARD_RULES)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["student", "quantized", "bare"])
+def test_card_passes_the_hubs_checks(request, card_rules, tmp_path, name):
+    path = write_card(request.getfixturevalue(name), tmp_path)
+    assert card_rules.check_card(path.read_text(encoding="utf-8")) == ([], [])
+
+
+def test_student_metadata_round_trips(student, tmp_path):
+    data = ModelCard.load(write_card(student, tmp_path)).data
+    assert data.to_dict() == render_card(student).data.to_dict()
+    assert (data.library_name, data.pipeline_tag, data.license) == (
+        "transformers",
+        "text-classification",
+        "apache-2.0",
+    )
+    assert (data.base_model, data.base_model_relation) == ("google-bert/bert-base-uncased", "finetune")
+    assert data.language == ["en"] and data.datasets == ["stanfordnlp/sst2"]
+    assert data.tags == ["distillation", "hf_distill"]
+    assert data.metrics == ["accuracy"]
+
+
+def test_scores_are_in_the_model_index(student, tmp_path):
+    data = ModelCard.load(write_card(student, tmp_path)).data
+    accuracy = data.eval_results[0]
+    assert data.model_name == "bert-sst2-two-layers"
+    assert (accuracy.task_type, accuracy.dataset_type) == ("text-classification", "stanfordnlp/sst2")
+    assert (accuracy.dataset_name, accuracy.dataset_split) == ("SST-2", "validation")
+    assert (accuracy.metric_type, accuracy.metric_value) == ("accuracy", 0.918)
+
+
+def test_quantized_metadata(quantized, tmp_path):
+    data = ModelCard.load(write_card(quantized, tmp_path)).data
+    assert (data.base_model, data.base_model_relation) == ("ada/bert-sst2-two-layers", "quantized")
+    assert data.tags == ["distillation", "hf_distill", "int8", "onnx", "onnxruntime"]
+    assert data.library_name == "optimum"
+    assert data.eval_results[0].metric_value == 0.917
+
+
+def test_unknown_things_are_left_out(bare):
+    card = render_card(bare)
+    assert card.data.to_dict() == {
+        "library_name": "transformers",
+        "metrics": ["accuracy"],
+        "pipeline_tag": "text-classification",
+        "tags": ["distillation", "hf_distill"],
+    }
+    assert not re.search(r"None|Undefined|recipe|Versions|Limitations|Citation|Seed|Steps", card.text)
+    assert "\n\n\n" not in card.text
+
+
+def test_student_card_says_what_was_done(student):
+    text = render_card(student).text
+    for line in (
+        "`bert-sst2-two-layers` is a small model of 14,350,248 parameters for text classification, distilled from "
+        "`teacher` on SST-2 with hf_distill.",
+        "- Distillation improved accuracy by 1.30 points: the student scores 0.9180, the baseline, trained without "
+        "the teacher, 0.9050.",
+        "- Teacher: `teacher`",
+        "- Weights start from: `google-bert/bert-base-uncased`",
+        "- Objective `logits_kl`: weight 1.0; temperature 2.0",
+        "- Objective `hidden_mse`: weight 0.5; layer map (student from teacher) 1 from 3, 2 from 6",
+        "- Objective `minilm_v2`: weight 0.1; layer map last",
+        "- The task's own loss: weight 0.5",
+        "- Data: SST-2 (67,349 training examples)",
+        "- Steps: 6,000",
+        "- Training time: 1,234 seconds",
+        "- Seed: 42",
+        "Versions: hf_distill 0.1.0, transformers 5.23.0.",
+        "- The scores were measured on the validation split of SST-2 (872 rows); other data may give other scores.",
+        "- `logits_kl`: Hinton et al. (2015), https://arxiv.org/abs/1503.02531",
+        "![Score against latency, bubbles as large as the models](comparison.png)",
+    ):
+        assert f"\n{line}\n" in f"{text}\n"
+
+
+def test_student_card_loads_the_model_with_a_pipeline(student):
+    code = re.search(r"```python\n(.*?)\n```", render_card(student).text, re.S)[1]
+    compile(code, "card", "exec")
+    assert 'pipeline("text-classification", model="bert-sst2-two-layers")' in code
+
+
+def test_quantized_card_says_what_was_done(quantized):
+    text = render_card(quantized).text
+    assert "is the int8 version, for onnxruntime, of `ada/bert-sst2-two-layers` for text classification" in text
+    assert "This model is the line `quantized/onnxruntime`." in text
+    assert "- Quantization: int8 with onnxruntime" in text
+    assert "ORTModelForSequenceClassification" in text
+
+
+@pytest.mark.parametrize("name", ["student", "quantized"])
+def test_no_local_path_and_no_token(request, tmp_path, name):
+    home = Path.home()
+    contents = replace(
+        request.getfixturevalue(name),
+        teacher_name=str(tmp_path / "teacher"),
+        loading_code=f'pipeline("x", model="{home}/runs/first/student", token="hf_{"a1" * 17}")',
+        findings=[f"see {tmp_path}/report, ~/notes or C:\\Users\\ada\\notes.txt"],
+        citations={"logits_kl": "https://ada:secret@host/page"},
+    )
+    text = str(render_card(contents))
+    assert str(tmp_path) not in text and "/home/" not in text and "Users" not in text and "~" not in text
+    assert "secret" not in text and "hf_a1" not in text and "hub_token" not in text
+    assert "see report, notes or notes.txt" in text
+    assert "data_files: train.jsonl" in text
+    assert "path: package:reviews" in text
+
+
+def test_a_local_base_model_is_left_out(student):
+    data = render_card(replace(student, base_model="/home/ada/bert")).data.to_dict()
+    assert "base_model" not in data and "base_model_relation" not in data
+
+
+def test_a_local_data_set_has_a_name_but_no_id(student):
+    data = render_card(replace(student, dataset_id="/data/sets", dataset_name="Film reviews")).data
+    assert data.datasets is None
+    assert (data.eval_results[0].dataset_type, data.eval_results[0].dataset_name) == ("film-reviews", "Film reviews")
+
+
+def test_a_folder_here_is_no_hub_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert hub_id("runs/teacher") == "runs/teacher"
+    (tmp_path / "runs" / "teacher").mkdir(parents=True)
+    assert hub_id("runs/teacher") is None
+
+
+@pytest.mark.parametrize("name", [None, "", "./teacher", "/teacher", "a/b/c", "two words"])
+def test_what_cannot_be_a_hub_id(name):
+    assert hub_id(name) is None
+
+
+def test_norwegian_stays_a_language(student, tmp_path):
+    assert ModelCard.load(write_card(replace(student, languages=["no"]), tmp_path)).data.language == ["no"]
+
+
+def test_a_recipe_with_a_fence_does_not_end_the_block(student):
+    text = render_card(replace(student, recipe="note: |\n  ```\n  code\n  ```\n")).text
+    assert "\n````yaml\nnote:" in text and text.count("````") == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"kind": "recording"}, "kind: "),
+        ({"model_key": "quantized/openvino"}, "model_key: the report has no 'quantized/openvino'; it has: teacher"),
+        ({"languages": ["English"]}, "languages: 'english' is no ISO 639 code"),
+    ],
+)
+def test_wrong_contents_are_refused(student, change, complaint):
+    with pytest.raises(InputError, match=complaint):
+        render_card(replace(student, **change))
+
+
+def test_writing_leaves_no_temporary_file(student, tmp_path):
+    write_card(student, tmp_path)
+    assert [path.name for path in write_card(student, tmp_path).parent.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (
+            "https://huggingface.co/a/b and p50/p95, 1/2 or a / b",
+            "https://huggingface.co/a/b and p50/p95, 1/2 or a / b",
+        ),
+        ("file:///home/ada/data.csv", "data.csv"),
+        ("read '/tmp/x/y.json' now", "read 'y.json' now"),
+        (r"D:\runs\my first", "my first"),
+        ("task: a/b\n# /home/ada/run/", "task: a/b\n# run"),
+    ],
+)
+def test_redaction_of_text(text, clean):
+    assert redact(text) == clean
+
+
+def test_redaction_keeps_what_is_no_text():
+    assert redact({"rows": 3, "pair": (1, None), "pad_token": "[PAD]"}) == {
+        "rows": 3,
+        "pair": [1, None],
+        "pad_token": "[PAD]",
+    }
+
+
+def test_a_recipe_that_is_no_yaml_is_redacted_as_text():
+    assert redact_yaml("a: [/home/ada/run") == "a: [run"
