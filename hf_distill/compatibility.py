@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 import transformers
 from packaging.version import Version
 from transformers import Trainer
@@ -41,6 +42,9 @@ def training_fields(options: dict[str, Any]) -> dict[str, Any]:
         `dict[str, Any]`: Options of the installed [`~transformers.TrainingArguments`].
     """
     options = dict(options)
+    if options.get("bf16") and not torch.accelerator.is_available():
+        # A processor computes in bf16 as well, but is refused unless it is asked for by name.
+        options.setdefault("use_cpu", True)
     if TRANSFORMERS_5:
         if "warmup_ratio" in options:
             options["warmup_steps"] = float(options.pop("warmup_ratio"))

@@ -47,7 +47,8 @@ class DistillationTrainingArguments(TrainingArguments):
         },
     )
     task_weight: float = field(
-        default=0.5, metadata={"help": "Factor of the task loss (student against labels) in the total loss; at least 0."}
+        default=0.5,
+        metadata={"help": "Factor of the task loss (student against labels) in the total loss; at least 0."},
     )
 
     def __post_init__(self) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_distill.errors import InputError
-from hf_distill.files import write_atomically
 from hf_distill.evaluation.rows import comparison_rows
 from hf_distill.evaluation.tables import common_primary_metric
+from hf_distill.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -42,7 +42,12 @@ def forward_function(model: Any) -> ForwardFunction:
 
 
 def predict(
-    forward: ForwardFunction, rows: Dataset, task: Task, collator: Any, batch_size: int, description: str = "Predicting"
+    forward: ForwardFunction,
+    rows: Dataset,
+    task: Task,
+    collator: Any,
+    batch_size: int,
+    description: str = "Predicting",
 ) -> list[np.ndarray]:
     """
     Predict the label ids of every row, in the order of the rows.

@@ -43,7 +43,9 @@ def check_layers(layers: str | Sequence[Sequence[int]], owner: str) -> None:
             raise InputError(f"{expected}; got {layers!r}")
         return
     pairs = list(layers) if isinstance(layers, Sequence) else []
-    good = [isinstance(pair, Sequence) and len(pair) == 2 and all(type(layer) is int for layer in pair) for pair in pairs]
+    good = [
+        isinstance(pair, Sequence) and len(pair) == 2 and all(type(layer) is int for layer in pair) for pair in pairs
+    ]
     if not pairs or not all(good):
         raise InputError(f"{expected}; got {layers!r}")
 
@@ -78,5 +80,7 @@ def resolve_layers(
     for student, teacher in pairs:
         for role, layer, depth in (("student", student, student_layers), ("teacher", teacher, teacher_layers)):
             if not 0 <= layer <= depth:
-                raise InputError(f"{owner}: {role} layer {layer} in layers is outside 0 to {depth} (0: the embeddings)")
+                raise InputError(
+                    f"{owner}: {role} layer {layer} in layers is outside 0 to {depth} (0: the embeddings)"
+                )
     return [(int(student), int(teacher)) for student, teacher in pairs]

@@ -89,7 +89,9 @@ class Projections(nn.Module):
     def save(self, folder: str | Path) -> None:
         """Write the weights to `folder`, if there are any."""
         if self.maps:
-            save_file({name: value.contiguous() for name, value in self.state_dict().items()}, Path(folder) / FILE_NAME)
+            save_file(
+                {name: value.contiguous() for name, value in self.state_dict().items()}, Path(folder) / FILE_NAME
+            )
 
     def load(self, folder: str | Path) -> None:
         """

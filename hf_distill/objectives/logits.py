@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F  # noqa: N812 (the name that every PyTorch reader knows)
+import torch.nn.functional as F
 
 from hf_distill.objectives.base import LogitsObjective
 

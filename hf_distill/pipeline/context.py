@@ -108,5 +108,7 @@ def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> 
     positions -= (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
     most = min(positions, tokenizer.model_max_length)
     if task.max_length is not None and task.max_length > most:
-        raise InputError(f"dataset.max_length: {task.max_length} is more than the {most} tokens that the teacher takes")
+        raise InputError(
+            f"dataset.max_length: {task.max_length} is more than the {most} tokens that the teacher takes"
+        )
     return task.max_length or min(most, 512)

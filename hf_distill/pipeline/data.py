@@ -118,7 +118,9 @@ def prepare_data(
     data = DatasetDict(data)
     data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
     data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
-    data = task.encode_labels(DatasetDict({name: data[name] for name in {"train", "validation", split} & set(data)}), names, order)
+    data = task.encode_labels(
+        DatasetDict({name: data[name] for name in {"train", "validation", split} & set(data)}), names, order
+    )
     if section.labels_per_class is not None:
         data["train"] = _hide_labels(task, data["train"], section)
     tokenized = {name: task.tokenize(rows, tokenizer) for name, rows in data.items()}

@@ -61,7 +61,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         "rows": len(rows),
         "seed": context.seed,
         "threads": torch.get_num_threads(),
-        "hardware": f"{_processor()}, {torch.get_num_threads()} threads",
+        "hardware": _processor(),
     }
     folder = context.run.folder / "report"
     write_report(report, folder)

@@ -56,7 +56,9 @@ def load_tokenizer(name: str, field: str) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError) as error:
-        raise InputError(f"{field}: the tokenizer of {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise InputError(
+            f"{field}: the tokenizer of {name!r} cannot be loaded: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def load_model(name: str, task: Task, names: list[str], field: str, new_head: bool = False) -> PreTrainedModel:
@@ -94,7 +96,11 @@ def check_same_tokenizer(teacher: PreTrainedTokenizerBase, student: PreTrainedTo
     probe = "The quick brown fox's 2 JUMPS, naïvely."
     if one != other or teacher(probe)["input_ids"] != student(probe)["input_ids"]:
         wrong = next((token for token in sorted(one) if one[token] != other.get(token)), None)
-        detail = f"token {wrong!r} is {one[wrong]} and {other.get(wrong)}" if wrong is not None else "the same text is cut differently"
+        detail = (
+            f"token {wrong!r} is {one[wrong]} and {other.get(wrong)}"
+            if wrong is not None
+            else "the same text is cut differently"
+        )
         raise InputError(
             f"student.model: its tokenizer differs from the teacher's ({len(one)} and {len(other)} tokens; {detail}); "
             "choose a student with the teacher's tokenizer"
@@ -118,5 +124,7 @@ def make_student(recipe: Any, teacher: PreTrainedModel, task: Task, names: list[
         # from_pretrained draws a new head's weights from the global generator.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            origin = load_model(resolve_model(section.model, "student.model"), task, names, "student.model", new_head=True)
+            origin = load_model(
+                resolve_model(section.model, "student.model"), task, names, "student.model", new_head=True
+            )
     return build_student(origin, seed=seed, **section.model_dump(exclude={"model"}))

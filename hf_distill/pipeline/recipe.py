@@ -27,7 +27,9 @@ class DatasetSection(Section):
 
     path: str = Field(description="Hub id, local folder, or package:MODULE with a load_dataset().")
     name: str | None = Field(None, description="Configuration of a data set on the Hub.")
-    data_files: dict[str, str | list[str]] | None = Field(None, description="Local files of each split, in place of path.")
+    data_files: dict[str, str | list[str]] | None = Field(
+        None, description="Local files of each split, in place of path."
+    )
     splits: dict[Literal["train", "validation", "test"], str] | None = Field(
         None, description="Which split of the data set serves as train, validation and test."
     )
@@ -54,7 +56,9 @@ class StudentSection(Section):
 
     model: str | None = Field(None, description="Start from this checkpoint and not from the teacher.")
     num_hidden_layers: int | None = Field(None, ge=1, description="Depth.")
-    layers: list[int] | None = Field(None, description="The teacher layer, from 0, that each student layer starts from.")
+    layers: list[int] | None = Field(
+        None, description="The teacher layer, from 0, that each student layer starts from."
+    )
     hidden_size: int | None = Field(None, ge=1, description="Width.")
     num_attention_heads: int | None = Field(None, ge=1, description="Attention heads.")
     intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
@@ -63,7 +67,9 @@ class StudentSection(Section):
 class EvaluationSection(Section):
     """How the models are measured."""
 
-    split: Literal["train", "validation", "test"] | None = Field(None, description="test if there is one, else validation.")
+    split: Literal["train", "validation", "test"] | None = Field(
+        None, description="test if there is one, else validation."
+    )
     max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
     batch_size: int = Field(64, ge=1, description="Rows in a batch when scores are measured.")
     latency_rounds: int = Field(30, ge=3, description="How often each latency is measured.")

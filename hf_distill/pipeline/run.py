@@ -19,9 +19,7 @@ logger = logging.getLogger(__name__)
 Announce = Callable[[str], None]
 
 
-def run_recipe(
-    recipe: Recipe, folder: str | Path, until: str | None = None, announce: Announce = logger.info
-) -> Path:
+def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, announce: Announce = logger.info) -> Path:
     """
     Run a recipe, or continue a run of it.
 
@@ -59,7 +57,7 @@ def run_recipe(
     return folder
 
 
-def _run_stage(stage, context: Context, inputs: str) -> None:  # noqa: ANN001
+def _run_stage(stage, context: Context, inputs: str) -> None:
     run = context.run
     run.record(stage.name, state="running", fingerprint=inputs)
     start = time.monotonic()

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import importlib.util
 import platform
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +45,14 @@ class ONNXRuntimeBackend(QuantizationBackend):
 
     def quantize(self, checkpoint: Path, folder: Path, task: Task, per_channel: bool, instructions: str) -> None:
         """Export to ONNX and quantize; see [`QuantizationBackend.quantize`]."""
-        import tempfile
-
         from optimum.onnxruntime import ORTQuantizer
         from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
         instructions = _this_processor() if instructions == "auto" else instructions
         configuration = getattr(AutoQuantizationConfig, instructions)(is_static=False, per_channel=per_channel)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as exported:
+        with tempfile.TemporaryDirectory(dir=folder.parent) as exported, warnings.catch_warnings():
+            # Tracing warns of constants that the exporter means to be constants.
+            warnings.simplefilter("ignore")
             self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(exported)
             quantizer = ORTQuantizer.from_pretrained(exported, file_name="model.onnx")
             quantizer.quantize(save_dir=folder, quantization_config=configuration)

@@ -60,9 +60,7 @@ def build_student(
     ```
     """
     layers = choose_layers(teacher.config.num_hidden_layers, num_hidden_layers, layers)
-    config = student_config(
-        teacher.config, None, layers, hidden_size, num_attention_heads, intermediate_size
-    )
+    config = student_config(teacher.config, None, layers, hidden_size, num_attention_heads, intermediate_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         student = type(teacher)(config).to(dtype=teacher.dtype)

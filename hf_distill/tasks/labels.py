@@ -72,4 +72,6 @@ class LabelEncoder:
 def check_any_label(names: Sequence[str], data: DatasetDict, column: str) -> None:
     """Raise an [`InputError`] if the data set has fewer than two labels."""
     if len(names) < 2:
-        raise InputError(f"dataset.columns: the column {column!r} has {len(names)} labels in {list(data)}; need 2 or more")
+        raise InputError(
+            f"dataset.columns: the column {column!r} has {len(names)} labels in {list(data)}; need 2 or more"
+        )

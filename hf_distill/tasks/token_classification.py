@@ -37,7 +37,9 @@ class TokenClassification(Task):
         rows = data["train"]
         feature = getattr(rows.features["tags"], "feature", None)
         if feature is None:
-            raise InputError(f"dataset.columns.tags: {self.column_names['tags']!r} must hold a list of tags for each row")
+            raise InputError(
+                f"dataset.columns.tags: {self.column_names['tags']!r} must hold a list of tags for each row"
+            )
         values = () if isinstance(feature, ClassLabel) else {tag for tags in rows["tags"] for tag in tags or ()}
         names = names_of(feature, values)
         check_any_label(names, data, self.column_names["tags"])
@@ -61,15 +63,15 @@ class TokenClassification(Task):
     def tokenize(self, rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
         """Turn words into token ids; only the first sub-token of a word has a label and is predicted."""
         if not tokenizer.is_fast:
-            raise InputError(f"teacher.model: {type(tokenizer).__name__} cannot tell words from sub-tokens; need a fast one")
+            raise InputError(
+                f"teacher.model: {type(tokenizer).__name__} cannot tell words from sub-tokens; need a fast one"
+            )
         # RoBERTa-like tokenizers merge a word with the space before it, which split words have lost.
         if hasattr(tokenizer, "add_prefix_space"):
             tokenizer.add_prefix_space = True
 
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
-            encoded = tokenizer(
-                batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length
-            )
+            encoded = tokenizer(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
             first = [_first_of_words(encoded.word_ids(row)) for row in range(len(batch["tokens"]))]
             encoded["labels"] = [
                 [IGNORED_LABEL if word is None or tags is None else tags[word] for word in words]
@@ -81,7 +83,9 @@ class TokenClassification(Task):
         result = rows.map(tokenize_batch, batched=True, remove_columns=rows.column_names, desc="Tokenizing")
         lost = sum(map(len, rows["tokens"])) - sum(map(sum, result[PREDICTION_MASK]))
         if lost:
-            logger.warning("%d words are cut off at %s tokens and are neither learnt nor scored", lost, self.max_length)
+            logger.warning(
+                "%d words are cut off at %s tokens and are neither learnt nor scored", lost, self.max_length
+            )
         return result
 
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
@@ -97,7 +101,8 @@ class TokenClassification(Task):
     def references(self, rows: Dataset) -> list[np.ndarray]:
         """Return the true tag ids of each row's words."""
         return [
-            np.asarray(labels)[np.asarray(mask, dtype=bool)] for labels, mask in zip(rows["labels"], rows[PREDICTION_MASK])
+            np.asarray(labels)[np.asarray(mask, dtype=bool)]
+            for labels, mask in zip(rows["labels"], rows[PREDICTION_MASK])
         ]
 
     def labelled(self, rows: Dataset) -> Dataset:
@@ -134,6 +139,5 @@ class _TokenCollator(DataCollatorForTokenClassification):
 def _first_of_words(word_ids: list[int | None]) -> list[int | None]:
     """Return the word of each token that begins one, `None` for special and continuing tokens."""
     return [
-        word if word is not None and word != previous else None
-        for previous, word in zip([None, *word_ids], word_ids)
+        word if word is not None and word != previous else None for previous, word in zip([None, *word_ids], word_ids)
     ]

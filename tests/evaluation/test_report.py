@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from hf_distill.errors import InputError
-from hf_distill.files import write_atomically
 from hf_distill.evaluation.report import (
     compare_runs,
     comparison_markdown,
@@ -22,6 +21,7 @@ from hf_distill.evaluation.report import (
     read_report,
     write_report,
 )
+from hf_distill.files import write_atomically
 
 
 def model(accuracy: float, size_bytes: int, batch_1: float, batch_32: float, **more: Any) -> dict[str, Any]:
