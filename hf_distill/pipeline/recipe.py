@@ -64,6 +64,17 @@ class StudentSection(Section):
     intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
 
 
+class BaselineSection(Section):
+    """The same student without the teacher: what there would be without distillation."""
+
+    start: Literal["pretrained", "student"] = Field(
+        "pretrained",
+        description="Start from the layers of the checkpoint that the teacher was fine-tuned from, so that nothing of "
+        "the teacher is in it; or, as the student does, from the fine-tuned teacher's.",
+    )
+    training: dict[str, Any] = Field(default_factory=dict, description="Training fields that differ from the student's.")
+
+
 class EvaluationSection(Section):
     """How the models are measured."""
 
@@ -95,11 +106,17 @@ class Recipe(Section):
     objectives: list[str | dict[str, Any]] | None = Field(None, description="See `hf-distill objectives`.")
     task_weight: float | None = Field(None, ge=0, description="Factor of the task loss.")
     training: dict[str, Any] = Field(default_factory=dict, description="Any field of DistillationTrainingArguments.")
-    baseline: bool | dict[str, Any] = Field(
-        True, description="Train the same student without the teacher too; a mapping changes its training fields."
+    baseline: BaselineSection | None = Field(
+        default_factory=BaselineSection, description="Train the same student without the teacher too; null: do not."
     )
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     quantization: list[QuantizationSection] = Field(default_factory=list)
+
+    @field_validator("baseline", mode="before")
+    @classmethod
+    def _switch(cls, baseline: Any) -> Any:
+        # true and false are what one writes first.
+        return {True: {}, False: None}[baseline] if isinstance(baseline, bool) else baseline
 
     @field_validator("quantization")
     @classmethod
@@ -251,8 +268,8 @@ def _check_training(recipe: Recipe) -> None:
     known = (known | OLD_TRAINING_FIELDS) - RESERVED_TRAINING_FIELDS
     types = typing.get_type_hints(DistillationTrainingArguments)
     sections = {"training": recipe.training, "teacher.fine_tune": recipe.teacher.fine_tune or {}}
-    if isinstance(recipe.baseline, dict):
-        sections["baseline"] = recipe.baseline
+    if recipe.baseline is not None:
+        sections["baseline.training"] = recipe.baseline.training
     for section, options in sections.items():
         for option in options:
             if option in RESERVED_TRAINING_FIELDS:

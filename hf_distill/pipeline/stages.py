@@ -108,14 +108,14 @@ class StudentStage(Stage):
 
 
 class BaselineStage(Stage):
-    """Train the same student, from the same start, for as many steps, without the teacher."""
+    """Train the same student for as many steps without the teacher."""
 
     name = "baseline"
     after = ("teacher", "student")
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe has a baseline."""
-        return context.recipe.baseline is not False
+        return context.recipe.baseline is not None
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
@@ -123,20 +123,22 @@ class BaselineStage(Stage):
 
     def inputs(self, context: Context) -> Any:
         """What changes its training."""
-        return [context.recipe.baseline, context.data.fingerprint]
+        return [context.recipe.baseline.model_dump(), context.data.fingerprint]
 
     def _arguments(self, context: Context, folder: Any, steps: int) -> DistillationTrainingArguments:
         recipe = context.recipe
-        changes = recipe.baseline if isinstance(recipe.baseline, dict) else {}
-        options = {**recipe.training, "max_steps": steps, **changes}
-        return make_arguments("baseline", options, folder, objectives=[], task_weight=1.0)
+        options = {**recipe.training, "max_steps": steps, **recipe.baseline.training}
+        return make_arguments("baseline.training", options, folder, objectives=[], task_weight=1.0)
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Train the baseline."""
         steps = context.run.stage("student")["steps"]
         args = self._arguments(context, context.run.checkpoints(self.name, inputs), steps)
-        teacher = context.load(context.teacher_path, "teacher.model")
-        student = make_student(context.recipe, teacher, context.task, context.data.names, args.seed)
+        if context.recipe.teacher.fine_tune is not None and context.recipe.baseline.start == "pretrained":
+            origin = _new_head_model(context, args.seed)
+        else:
+            origin = context.load(context.teacher_path, "teacher.model")
+        student = make_student(context.recipe, origin, context.task, context.data.names, args.seed)
         return train(context, self.name, inputs, student, None, args, context.data.labelled)
 
 
