@@ -21,6 +21,7 @@ def load_data(
     name: str | None = None,
     data_files: Mapping[str, str | Sequence[str]] | None = None,
     splits: Mapping[str, str] | None = None,
+    revision: str | None = None,
 ) -> DatasetDict:
     """
     Load the splits of a data set.
@@ -33,6 +34,7 @@ def load_data(
             `path`.
         splits (`Mapping[str, str]`, *optional*): Which split of the data set serves as `train`, `validation` and
             `test`; defaults to the ones of the same name.
+        revision (`str`, *optional*): Branch, tag or commit of a data set on the Hub.
 
     Returns:
         `DatasetDict`: The splits that there are, under the names `train`, `validation` and `test`.
@@ -45,7 +47,7 @@ def load_data(
     elif path.startswith(PACKAGE_PREFIX):
         loaded = _load_module(path)
     else:
-        loaded = _load_path(path, name)
+        loaded = _load_path(path, name, revision)
     chosen = dict(splits or {split: split for split in ("train", "validation", "test") if split in loaded})
     chosen.setdefault("train", "train")
     result = DatasetDict()
@@ -95,12 +97,12 @@ def _load_module(path: str) -> DatasetDict:
     return module.load_dataset()
 
 
-def _load_path(path: str, name: str | None) -> DatasetDict:
+def _load_path(path: str, name: str | None, revision: str | None) -> DatasetDict:
     folder = Path(path)
     if (folder / "dataset_dict.json").is_file():
         return datasets.load_from_disk(folder)
     try:
-        loaded = datasets.load_dataset(path, name)
+        loaded = datasets.load_dataset(path, name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"dataset.path: {path!r} cannot be loaded: {reason}") from error

@@ -27,6 +27,7 @@ class DatasetSection(Section):
 
     path: str = Field(description="Hub id, local folder, or package:MODULE with a load_dataset().")
     name: str | None = Field(None, description="Configuration of a data set on the Hub.")
+    revision: str | None = Field(None, description="Branch, tag or commit of a data set on the Hub.")
     data_files: dict[str, str | list[str]] | None = Field(
         None, description="Local files of each split, in place of path."
     )

@@ -66,9 +66,7 @@ class TokenClassification(Task):
             raise InputError(
                 f"teacher.model: {type(tokenizer).__name__} cannot tell words from sub-tokens; need a fast one"
             )
-        # RoBERTa-like tokenizers merge a word with the space before it, which split words have lost.
-        if hasattr(tokenizer, "add_prefix_space"):
-            tokenizer.add_prefix_space = True
+        _expect_split_words(tokenizer)
 
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
             encoded = tokenizer(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
@@ -134,6 +132,14 @@ class _TokenCollator(DataCollatorForTokenClassification):
                 mask[row, places] = torch.tensor(values, dtype=torch.bool)
             batch[PREDICTION_MASK] = mask
         return batch
+
+
+def _expect_split_words(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Put back the space before each word: RoBERTa-like tokenizers merge it with the word, and split words lost it."""
+    # The first is asked by transformers, the second is what cuts the words.
+    for part in (tokenizer, tokenizer.backend_tokenizer.pre_tokenizer):
+        if hasattr(part, "add_prefix_space"):
+            part.add_prefix_space = True
 
 
 def _first_of_words(word_ids: list[int | None]) -> list[int | None]:

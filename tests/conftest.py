@@ -1,0 +1,165 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+from __future__ import annotations
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+
+from hf_distill import DistillationTrainer, DistillationTrainingArguments
+
+WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
+VOCABULARY = 64
+PADDING = {"input_ids": 0, "attention_mask": 0, "token_type_ids": 0, "labels": -100, "prediction_mask": False}
+
+# Several test processes share a machine, and tiny models gain nothing from threads.
+torch.set_num_threads(1)
+
+
+@dataclass
+class Collator:
+    """Pads to the longest row and `extra` tokens more."""
+
+    extra: int = 0
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        length = max(len(row["input_ids"]) for row in rows) + self.extra
+        return {
+            key: torch.tensor([self._padded(row[key], length, PADDING[key]) for row in rows])
+            for key in PADDING
+            if key in rows[0]
+        }
+
+    @staticmethod
+    def _padded(value: Any, length: int, padding: Any) -> Any:
+        return [*value, *[padding] * (length - len(value))] if isinstance(value, list) else value
+
+
+def _make_bert(seed: int = 0, model_class: type = BertForSequenceClassification, **options: Any) -> PreTrainedModel:
+    # Larger weights than BERT's own, so that the logits of different rows differ by more than rounding.
+    settings = {
+        **WIDTHS,
+        "vocab_size": VOCABULARY,
+        "max_position_embeddings": 40,
+        "num_labels": 3,
+        "initializer_range": 0.2,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return model_class(BertConfig(**{**settings, **options})).eval()
+
+
+def _make_rows(number: int = 8, seed: int = 0, tokens: bool = False, labels: int = 3) -> list[dict[str, Any]]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(low: int, high: int, count: int) -> list[int]:
+        return torch.randint(low, high, (count,), generator=generator).tolist()
+
+    rows = []
+    for length in draw(3, 13, number):
+        first = length // 2
+        rows.append(
+            {
+                "input_ids": draw(1, VOCABULARY, length),
+                "attention_mask": [1] * length,
+                "token_type_ids": [0] * first + [1] * (length - first),
+                "labels": draw(0, labels, length) if tokens else draw(0, labels, 1)[0],
+            }
+        )
+    return rows
+
+
+@pytest.fixture(scope="session")
+def make_bert() -> Callable[..., PreTrainedModel]:
+    """Build a random BERT of 4 layers and width 32, without dropout unless it is asked for."""
+    return _make_bert
+
+
+@pytest.fixture(scope="session")
+def make_rows() -> Callable[..., list[dict[str, Any]]]:
+    """Build rows of 3 to 12 tokens with a label each, or a label for each token."""
+    return _make_rows
+
+
+@pytest.fixture(scope="session")
+def collate() -> type[Collator]:
+    """A collator that pads to the longest row, and further if it is told to."""
+    return Collator
+
+
+@pytest.fixture
+def teacher() -> PreTrainedModel:
+    """A teacher of 4 layers."""
+    return _make_bert(seed=0)
+
+
+@pytest.fixture
+def student() -> PreTrainedModel:
+    """A student of 2 layers and the teacher's width."""
+    return _make_bert(seed=1, num_hidden_layers=2)
+
+
+@pytest.fixture
+def narrow_student() -> PreTrainedModel:
+    """A student of 2 layers and half the teacher's width."""
+    return _make_bert(seed=1, num_hidden_layers=2, hidden_size=16, num_attention_heads=2)
+
+
+@pytest.fixture
+def make_args(tmp_path: Path) -> Callable[..., DistillationTrainingArguments]:
+    """Build quiet training arguments that save nothing unless they are told to."""
+
+    def make(**options: Any) -> DistillationTrainingArguments:
+        settings = {
+            "output_dir": str(tmp_path / "out"),
+            "use_cpu": True,
+            "report_to": [],
+            "disable_tqdm": True,
+            "save_strategy": "no",
+            "logging_strategy": "no",
+            "per_device_train_batch_size": 4,
+            "per_device_eval_batch_size": 4,
+            "learning_rate": 1e-3,
+            "max_steps": 1,
+        }
+        return DistillationTrainingArguments(**{**settings, **options})
+
+    return make
+
+
+@pytest.fixture
+def make_trainer(make_args: Callable[..., Any]) -> Callable[..., DistillationTrainer]:
+    """Build a trainer on ragged rows; what is not an argument of the trainer is a training argument."""
+
+    def make(
+        model: PreTrainedModel | None = None,
+        teacher_model: Any = None,
+        rows: Any = None,
+        callbacks: list | None = None,
+        extra_padding: int = 0,
+        trainer_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> DistillationTrainer:
+        return DistillationTrainer(
+            model=model,
+            teacher_model=teacher_model,
+            args=make_args(**options),
+            train_dataset=_make_rows() if rows is None else copy.deepcopy(rows),
+            data_collator=Collator(extra=extra_padding),
+            callbacks=callbacks,
+            **(trainer_options or {}),
+        )
+
+    return make
