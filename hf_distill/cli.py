@@ -162,7 +162,7 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         _fail(str(error), 2, arguments)
     except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted; the same command continues from the last checkpoint", 130)
+        _fail("interrupted; the same command continues from the last checkpoint", 1)
     except Exception as error:
         _fail(f"{type(error).__name__}: {error} (--debug shows where)", 1, arguments)
 

@@ -30,18 +30,29 @@ def accumulation_divisor(trainer: Trainer) -> int:
     return trainer.current_gradient_accumulation_steps
 
 
+def bf16_is_fast() -> bool:
+    """Say whether this machine's GPU, or else its processor, has instructions for bf16."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # PyTorch tells what the processor can do only in newer versions.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
 def training_fields(options: dict[str, Any]) -> dict[str, Any]:
     """
     Translate training options that one version knows and the other does not.
 
     Args:
         options (`dict[str, Any]`): Options as a recipe has them: `warmup_ratio` and `group_by_length` are accepted on
-            every version.
+            every version, and `bf16` may be `"auto"`: where it is fast.
 
     Returns:
         `dict[str, Any]`: Options of the installed [`~transformers.TrainingArguments`].
     """
     options = dict(options)
+    if options.get("bf16") == "auto":
+        options["bf16"] = bf16_is_fast()
     if options.get("bf16") and not torch.accelerator.is_available():
         # A processor computes in bf16 as well, but is refused unless it is asked for by name.
         options.setdefault("use_cpu", True)

@@ -42,7 +42,7 @@ class DistillationTrainingArguments(TrainingArguments):
     objectives: list[Any] = field(
         default_factory=lambda: list(DEFAULT_OBJECTIVES),
         metadata={
-            "help": "What the student learns from the teacher: name:option=value,... strings, dictionaries or objects.",
+            "help": "What the student learns from the teacher: name:option=value,... texts, dictionaries or objects.",
             "nargs": "*",
         },
     )

@@ -36,7 +36,8 @@ def forward_function(model: Any) -> ForwardFunction:
 
     @torch.inference_mode()
     def forward(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        return model(**select_inputs(batch, names)).logits
+        inputs = {name: value.to(model.device) for name, value in select_inputs(batch, names).items()}
+        return model(**inputs).logits
 
     return forward
 

