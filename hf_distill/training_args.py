@@ -12,7 +12,7 @@ from transformers import TrainingArguments
 from hf_distill.errors import InputError
 from hf_distill.objectives import Objective, build_objective
 
-DEFAULT_OBJECTIVES = ["logits_kl:weight=1,temperature=1", "hidden_mse:weight=1"]
+DEFAULT_OBJECTIVES = ["logits_mse:weight=1", "hidden_mse:weight=1,layers=uniform"]
 
 
 @dataclass

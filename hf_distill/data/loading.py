@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -79,8 +80,11 @@ def _load_files(data_files: Mapping[str, str | Sequence[str]]) -> DatasetDict:
     options = {"sep": "\t"} if kind == ".tsv" else {}
     try:
         return datasets.load_dataset(_BUILDERS[kind], data_files=by_split, **options)
-    except datasets.exceptions.DatasetGenerationError as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        empty = re.fullmatch('Instruction "(.+)" corresponds to no data!', str(error))
+        if empty:
+            raise InputError(f"dataset.data_files.{empty[1]}: has no rows; it needs at least one") from error
+        cause = " ".join(str(error.__cause__ or error).split())
         raise InputError(f"dataset.data_files: cannot be read as {_BUILDERS[kind]}: {cause}") from error
 
 

@@ -57,7 +57,8 @@ class Projections(nn.Module):
         for pair in self.pairs:
             key = self._key(pair)
             states = hidden_states[pair[0]]
-            result[key] = self.maps[key](states) if key in self.maps else states
+            # The maps stay in 32 bits beside a student that was loaded in fewer.
+            result[key] = self.maps[key](states.to(self.maps[key].weight.dtype)) if key in self.maps else states
         return result
 
     def read(self, outputs: dict[str, Any]) -> dict[tuple[int, int], torch.Tensor]:

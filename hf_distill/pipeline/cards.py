@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from hf_distill.data.loading import PACKAGE_PREFIX
 from hf_distill.evaluation.report import read_report
 from hf_distill.objectives import list_objectives
 from hf_distill.pipeline.context import Context
@@ -42,9 +42,8 @@ def write_cards(context: Context) -> list[str]:
 def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
     recipe = context.recipe
     stage = context.run.stage("student")
-    teacher = recipe.teacher.model
-    origin = recipe.student.model or teacher
-    local_data = recipe.dataset.data_files or recipe.dataset.path.startswith("package:")
+    teacher = recipe.teacher.model.removeprefix(PACKAGE_PREFIX)
+    data = recipe.dataset.path.removeprefix(PACKAGE_PREFIX)
     names = {objective["name"] for objective in stage["objectives"]}
     return {
         "model_name": context.run.folder.resolve().name,
@@ -53,9 +52,9 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
         "report": report,
         "teacher_name": teacher if recipe.teacher.fine_tune is None else f"{teacher}, fine-tuned on the same data",
         "dataset_id": hub_id(recipe.dataset.path),
-        "dataset_name": Path(recipe.dataset.path).name if local_data else recipe.dataset.path,
+        "dataset_name": data,
         "dataset_config": recipe.dataset.name,
-        "base_model": hub_id(origin),
+        "base_model": hub_id(recipe.student.model or recipe.teacher.model),
         "objectives": stage["objectives"],
         "task_weight": stage["task_weight"],
         "recipe": recipe.to_yaml(),

@@ -43,7 +43,7 @@ class Run:
     A run's folder.
 
     Args:
-        folder (`Path`): The folder. It is made by `create`.
+        folder (`Path`): The folder. It need not exist until something is written.
     """
 
     def __init__(self, folder: Path):
@@ -55,7 +55,7 @@ class Run:
     @classmethod
     def create(cls, folder: Path, recipe_yaml: str) -> Run:
         """
-        Make the folder of a run, or open the one of an earlier start of the same recipe.
+        Take a folder for a run, or open the one of an earlier start of the same recipe; nothing is written yet.
 
         Raises:
             InputError: If the folder holds another recipe's run, or something that is no run.
@@ -70,8 +70,11 @@ class Run:
                 )
         elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise InputError(f"--output-dir {folder}: is not empty and not a run; choose another folder")
-        write_atomically(recipe_file, recipe_yaml)
         return cls(folder)
+
+    def write_recipe(self, recipe_yaml: str) -> None:
+        """Write the recipe, which makes the folder a run."""
+        write_atomically(self.folder / RECIPE_FILE, recipe_yaml)
 
     @classmethod
     def open(cls, folder: Path) -> Run:

@@ -44,6 +44,7 @@ def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, ann
     wanted = [stage for stage in STAGES if stage.is_wanted(context)]
     for stage in wanted:
         stage.check(context)
+    run.write_recipe(recipe.to_yaml())
     prints: dict[str, str] = {}
     for stage in wanted:
         prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])

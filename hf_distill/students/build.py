@@ -145,7 +145,7 @@ def _start_from(student: PreTrainedModel, teacher: PreTrainedModel, layers: list
         elif source[origin].shape == value.shape:
             target[name] = source[origin].clone()
         else:
-            target[name] = narrow_tensor(origin, source[origin], value.shape, teacher.config, student.config)
+            target[name] = narrow_tensor(origin, source[origin], value.shape)
     student.load_state_dict(target)
     student.tie_weights()
     if fresh:

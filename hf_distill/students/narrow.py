@@ -11,6 +11,12 @@ from transformers import PretrainedConfig
 from hf_distill.errors import InputError
 
 
+def feed_forward_name(config: PretrainedConfig) -> str:
+    """Return what this architecture calls the width of its feed-forward layers."""
+    # DistilBERT's name is the one that transformers does not translate.
+    return "hidden_dim" if config.model_type == "distilbert" else "intermediate_size"
+
+
 def narrow_config(
     config: PretrainedConfig,
     teacher: PretrainedConfig,
@@ -39,11 +45,14 @@ def narrow_config(
             f"student.hidden_size: {width} does not hold {max(heads, 1)} whole attention heads of the teacher's size; "
             f"choose a multiple of {head_size}"
         )
-    inner = max(1, teacher.intermediate_size * width // teacher.hidden_size)
-    inner = _within("intermediate_size", intermediate_size, teacher.intermediate_size, inner)
-    if getattr(config, "embedding_size", None) == teacher.hidden_size:
-        config.embedding_size = width
-    config.hidden_size, config.num_attention_heads, config.intermediate_size = width, heads, inner
+    most = getattr(teacher, feed_forward_name(teacher))
+    inner = _within("intermediate_size", intermediate_size, most, max(1, most * width // teacher.hidden_size))
+    # ELECTRA and DeBERTa give these a width of their own, which may be another one.
+    for name in ("embedding_size", "pooler_hidden_size"):
+        if getattr(config, name, None) == teacher.hidden_size:
+            setattr(config, name, width)
+    config.hidden_size, config.num_attention_heads = width, heads
+    setattr(config, feed_forward_name(config), inner)
 
 
 def _within(option: str, value: int | None, most: int, default: int | None = None) -> int:
@@ -54,9 +63,7 @@ def _within(option: str, value: int | None, most: int, default: int | None = Non
     return value
 
 
-def narrow_tensor(
-    name: str, value: torch.Tensor, shape: Sequence[int], teacher: PretrainedConfig, student: PretrainedConfig
-) -> torch.Tensor:
+def narrow_tensor(name: str, value: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     """
     Keep the first features of every dimension of a teacher's weight.
 
@@ -64,8 +71,6 @@ def narrow_tensor(
         name (`str`): Name of the weight.
         value (`torch.Tensor`): The teacher's weight.
         shape (`Sequence[int]`): Shape of the student's.
-        teacher ([`~transformers.PretrainedConfig`]): The teacher's configuration.
-        student ([`~transformers.PretrainedConfig`]): The student's configuration.
 
     Returns:
         `torch.Tensor`: A copy of shape `shape`.
@@ -75,18 +80,17 @@ def narrow_tensor(
     """
     for axis, (old, new) in enumerate(zip(value.shape, shape)):
         if old != new:
-            index = torch.tensor(_kept(name, old, new, teacher, student), device=value.device)
+            index = torch.tensor(_kept(old, new, _parts(name) if axis == 0 else 1), device=value.device)
             value = value.index_select(axis, index)
     if value.shape != torch.Size(shape):
-        raise InputError(f"student.hidden_size: {name} of {teacher.model_type} cannot be made narrower")
+        raise InputError(f"student.hidden_size: the teacher's {name} cannot be made narrower")
     return value.clone()
 
 
-def _kept(name: str, old: int, new: int, teacher: PretrainedConfig, student: PretrainedConfig) -> list[int]:
-    parts = 1
-    # Matrices that hold several side by side: the first features of each part are kept, not of the first part alone.
-    if ".Wi." in name and old == 2 * teacher.intermediate_size:
-        parts = 2
-    elif old == 3 * teacher.hidden_size and new == 3 * student.hidden_size and old != teacher.intermediate_size:
-        parts = 3
+def _parts(name: str) -> int:
+    # ModernBERT's fused matrices hold query, key and value, or a gate and its input, one below the other.
+    return 3 if ".Wqkv." in name else 2 if ".Wi." in name else 1
+
+
+def _kept(old: int, new: int, parts: int) -> list[int]:
     return [part * (old // parts) + kept for part in range(parts) for kept in range(new // parts)]

@@ -29,8 +29,7 @@ def names_of(feature: object, values: Iterable[object]) -> list[str]:
     found = {value for value in values if value not in UNLABELLED}
     if isinstance(feature, Value) and feature.dtype in ("string", "large_string"):
         return sorted(found)
-    # bool is a whole number too; anything else that is not one cannot be a class.
-    if not all(isinstance(value, int) for value in found):
+    if not all(_is_whole(value) for value in found):
         raise InputError(f"dataset.columns: labels must be class names or whole numbers; got {sorted(found)[:3]}")
     return [f"LABEL_{label}" for label in range(int(max(found, default=-1)) + 1)]
 
@@ -61,12 +60,17 @@ class LabelEncoder:
         if isinstance(value, str):
             if value in self.by_name:
                 return self.by_name[value]
-        elif 0 <= value < len(self.order):
+        elif _is_whole(value) and 0 <= value < len(self.order):
             return self.order[int(value)]
         raise InputError(
             f"{place}: the label {value!r} is outside the {len(self.names)} labels ({', '.join(self.names[:20])}); "
             "use -1 or an empty value for a row without a label"
         )
+
+
+def _is_whole(value: object) -> bool:
+    # A column of numbers and gaps is read from CSV as floats.
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
 
 
 def check_any_label(names: Sequence[str], data: DatasetDict, column: str) -> None:

@@ -1,0 +1,38 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Tests of measuring latency."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from hf_distill.evaluation import latency
+from hf_distill.evaluation.latency import WARM_UP_ROUNDS, measure_latency
+
+BATCHES = {"batch_1": {"input_ids": torch.zeros(1)}, "batch_32": {"input_ids": torch.zeros(32)}}
+
+
+def test_models_run_in_turn() -> None:
+    calls = []
+    models = {name: lambda batch, name=name: calls.append((name, len(batch["input_ids"]))) for name in ("a", "b")}
+    measure_latency(models, BATCHES, rounds=2)
+    rounds = WARM_UP_ROUNDS + 2
+    assert calls == [("a", 1), ("b", 1)] * rounds + [("a", 32), ("b", 32)] * rounds
+
+
+def test_median_is_at_most_the_95th_percentile() -> None:
+    result = measure_latency({"a": lambda batch: sum(range(500))}, BATCHES, rounds=20)
+    assert set(result["a"]) == set(BATCHES)
+    for times in result["a"].values():
+        assert set(times) == {"p50", "p95"}
+        assert 0 <= times["p50"] <= times["p95"]
+
+
+def test_times_are_milliseconds_without_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each call of the clock is one second later; the warm-up takes a day.
+    ticks = itertools.chain(range(0, 86_400 * 2 * WARM_UP_ROUNDS, 86_400), itertools.count(10_000_000))
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: next(ticks))
+    result = measure_latency({"a": lambda batch: None}, {"batch_1": {}}, rounds=3)
+    assert result == {"a": {"batch_1": {"p50": 1000.0, "p95": 1000.0}}}

@@ -1,0 +1,263 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""What holds for every objective, through the trainer's own loss."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from transformers import BertForTokenClassification, PreTrainedModel, TrainerCallback
+
+from hf_distill import DistillationTrainer, list_objectives
+
+# An objective that is added to the catalogue needs an entry: the options that make it work on two classifiers.
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "logits_kl": {"temperature": 2.0},
+    "logits_mse": {},
+    "hidden_mse": {"layers": [[0, 0], [1, 2], [2, 4]]},
+    "hidden_cosine": {},
+}
+
+every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+either_head = pytest.mark.parametrize("tokens", [False, True], ids=["sequence", "token"])
+either_width = pytest.mark.parametrize("width", [32, 16], ids=["same_width", "projected"])
+
+
+def specification(name: str) -> dict[str, Any]:
+    return {"name": name, "weight": 1.5, **OBJECTIVES[name]}
+
+
+class Gradients(TrainerCallback):
+    """Keeps the gradients of the first step."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, torch.Tensor] = {}
+
+    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+        self.of = self.of or {name: value.clone() for name, value in gradients.items() if value is not None}
+
+
+@pytest.fixture
+def models(make_bert: Callable[..., PreTrainedModel]) -> Callable[..., tuple[PreTrainedModel, PreTrainedModel]]:
+    """Build a student and a teacher with heads for sequences or tokens."""
+
+    def make(tokens: bool = False, width: int = 32, **options: Any) -> tuple[PreTrainedModel, PreTrainedModel]:
+        if tokens:
+            options["model_class"] = BertForTokenClassification
+        small = {"num_hidden_layers": 2, "hidden_size": width, "num_attention_heads": width // 8}
+        return make_bert(seed=1, **small, **options), make_bert(seed=0, **options)
+
+    return make
+
+
+def loss_of(trainer: DistillationTrainer, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    return trainer.compute_loss(trainer.model.train(), batch)
+
+
+def gradients_of(trainer: DistillationTrainer, gradients: Gradients) -> dict[str, torch.Tensor]:
+    trainer.train()
+    assert gradients.of
+    return gradients.of
+
+
+def assert_same_gradients(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    largest = max(value.abs().max() for value in one.values())
+    assert largest > 0
+    for name, value in one.items():
+        torch.testing.assert_close(other[name], value, rtol=1e-5, atol=float(1e-5 * largest), msg=name)
+
+
+def test_every_objective_is_tested() -> None:
+    assert set(OBJECTIVES) == {objective.name for objective in list_objectives()}
+
+
+@every_objective
+@either_head
+@either_width
+def test_more_padding_changes_nothing(
+    name: str, tokens: bool, width: int, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models(tokens, width)
+    trainer = make_trainer(student, teacher, objectives=[specification(name)])
+    rows = make_rows(6, tokens=tokens)
+    expected = loss_of(trainer, collate()(rows))
+    torch.testing.assert_close(loss_of(trainer, collate(extra=7)(rows)), expected, rtol=1e-5, atol=1e-6)
+
+
+@every_objective
+@either_head
+def test_the_order_of_the_batch_changes_nothing(
+    name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models(tokens)
+    trainer = make_trainer(student, teacher, objectives=[specification(name)])
+    rows = make_rows(6, tokens=tokens)
+    expected = loss_of(trainer, collate()(rows))
+    torch.testing.assert_close(loss_of(trainer, collate()(rows[::-1])), expected, rtol=1e-5, atol=1e-6)
+
+
+@every_objective
+@either_head
+@pytest.mark.parametrize("steps", [4, 8])
+def test_accumulation_steps_change_nothing(
+    name: str, tokens: bool, steps: int, models: Callable, make_rows: Callable, make_trainer: Callable
+) -> None:
+    student, teacher = models(tokens, width=16)
+    rows = make_rows(8, tokens=tokens)
+
+    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
+        callback = Gradients()
+        trainer = make_trainer(
+            copy.deepcopy(student),
+            teacher,
+            rows=rows,
+            callbacks=[callback],
+            objectives=[specification(name)],
+            per_device_train_batch_size=8 // accumulation,
+            gradient_accumulation_steps=accumulation,
+            max_grad_norm=0.0,
+        )
+        return gradients_of(trainer, callback)
+
+    assert_same_gradients(gradients(1), gradients(steps))
+
+
+@every_objective
+@either_head
+def test_a_student_that_is_a_copy_of_the_teacher_has_nothing_to_learn(
+    name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable
+) -> None:
+    teacher = models(tokens)[1]
+    options = {"layers": "uniform"} if "layers" in OBJECTIVES[name] else {}
+    callback = Gradients()
+    trainer = make_trainer(
+        copy.deepcopy(teacher),
+        teacher,
+        rows=make_rows(tokens=tokens),
+        callbacks=[callback],
+        objectives=[{**specification(name), **options}],
+        task_weight=0.0,
+        max_grad_norm=0.0,
+    )
+    assert max(value.abs().max() for value in gradients_of(trainer, callback).values()) < 1e-6
+
+
+@every_objective
+def test_no_gradient_reaches_the_teacher(
+    name: str, models: Callable, make_rows: Callable, make_trainer: Callable
+) -> None:
+    student, teacher = models()
+    before = {key: value.clone() for key, value in teacher.state_dict().items()}
+    make_trainer(student, teacher, objectives=[specification(name)], max_steps=2).train()
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+    assert all(value.equal(before[key]) for key, value in teacher.state_dict().items())
+
+
+@every_objective
+@either_width
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def test_half_precision_models_have_finite_losses_and_gradients(
+    name: str,
+    width: int,
+    dtype: torch.dtype,
+    models: Callable,
+    make_rows: Callable,
+    make_trainer: Callable,
+    collate: type,
+) -> None:
+    student, teacher = (model.to(dtype) for model in models(width=width))
+    trainer = make_trainer(student, teacher, objectives=[specification(name)])
+    loss = loss_of(trainer, collate()(make_rows()))
+    loss.backward()
+    assert loss.isfinite()
+    assert all(parameter.grad.isfinite().all() for parameter in student.parameters() if parameter.grad is not None)
+
+
+@every_objective
+@either_width
+def test_mixed_precision_training_learns(
+    name: str, width: int, models: Callable, make_rows: Callable, make_trainer: Callable
+) -> None:
+    student, teacher = models(width=width)
+    before = student.bert.encoder.layer[0].output.dense.weight.clone()
+    trainer = make_trainer(student, teacher, objectives=[specification(name)], bf16=True, max_steps=2)
+    trainer.train()
+    after = student.bert.encoder.layer[0].output.dense.weight
+    assert after.isfinite().all()
+    assert not after.equal(before)
+
+
+@every_objective
+@either_head
+@either_width
+def test_a_row_of_padding_alone_keeps_everything_finite(
+    name: str, tokens: bool, width: int, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models(tokens, width)
+    trainer = make_trainer(student, teacher, objectives=[specification(name)])
+    batch = collate()(make_rows(4, tokens=tokens))
+    batch["attention_mask"][1] = 0
+    batch["labels"][1] = -100
+    loss = loss_of(trainer, batch)
+    loss.backward()
+    assert loss.isfinite()
+    assert all(parameter.grad.isfinite().all() for parameter in student.parameters() if parameter.grad is not None)
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(OBJECTIVES) if name.startswith("hidden")])
+def test_a_row_of_padding_alone_does_not_count_for_hidden_states(
+    name: str, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models()
+    trainer = make_trainer(student, teacher, objectives=[specification(name)], task_weight=0.0)
+    rows = make_rows(4)
+    batch = collate()(rows)
+    batch["attention_mask"][3] = 0
+    torch.testing.assert_close(loss_of(trainer, batch), loss_of(trainer, collate()(rows[:3])), rtol=1e-5, atol=1e-6)
+
+
+@every_objective
+@either_head
+@pytest.mark.parametrize("ignored", [[0], [0, 1, 2, 3]], ids=["one_batch", "every_batch"])
+def test_micro_batches_without_a_label_keep_the_gradients_of_one_batch(
+    name: str, tokens: bool, ignored: list[int], models: Callable, make_rows: Callable, make_trainer: Callable
+) -> None:
+    student, teacher = models(tokens)
+    rows = make_rows(4, tokens=tokens)
+    for row in (rows[index] for index in ignored):
+        row["labels"] = [-100] * len(row["labels"]) if tokens else -100
+        row["prediction_mask"] = [True] * len(row["input_ids"])
+    for row in rows:
+        row.setdefault("prediction_mask", [True] * len(row["input_ids"]))
+
+    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
+        callback = Gradients()
+        trainer = make_trainer(
+            copy.deepcopy(student),
+            teacher,
+            rows=rows,
+            callbacks=[callback],
+            objectives=[specification(name)],
+            per_device_train_batch_size=4 // accumulation,
+            gradient_accumulation_steps=accumulation,
+            max_grad_norm=0.0,
+        )
+        return gradients_of(trainer, callback)
+
+    assert_same_gradients(gradients(1), gradients(4))
+
+
+def test_a_constant_added_to_the_teachers_logits_does_not_change_logits_kl(
+    models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models()
+    trainer = make_trainer(student, teacher, objectives=[specification("logits_kl")])
+    batch = collate()(make_rows())
+    expected = loss_of(trainer, batch)
+    teacher.classifier.bias.data.add_(3.0)
+    torch.testing.assert_close(loss_of(trainer, batch), expected, rtol=1e-5, atol=1e-6)
