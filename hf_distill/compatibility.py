@@ -27,7 +27,8 @@ def accumulation_divisor(trainer: Trainer) -> int:
     """
     if TRANSFORMERS_5 or trainer.compute_loss_func is not None:
         return 1
-    return trainer.current_gradient_accumulation_steps
+    # 4.57 sets it with the first step, so a compute_loss of one's own before that finds none.
+    return getattr(trainer, "current_gradient_accumulation_steps", 1)
 
 
 def bf16_is_fast() -> bool:

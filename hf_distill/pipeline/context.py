@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
@@ -59,6 +60,22 @@ class Context:
         return int(self.recipe.training.get("seed", 42))
 
 
+def new_head_model(path: str, context: Context, field: str, seed: int) -> PreTrainedModel:
+    """
+    Load a checkpoint with a head for the run's labels, drawn with `seed` unless it has one for them.
+
+    Args:
+        path (`str`): Folder or Hub id.
+        context ([`Context`]): The run.
+        field (`str`): The recipe's field that names it, for the message.
+        seed (`int`): Seed of the head.
+    """
+    # from_pretrained draws from the global generator.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return load_model(path, context.task, context.data.names, field, new_head=True)
+
+
 def prepare(recipe: Recipe, run: Run) -> Context:
     """
     Check all that can be checked before time is spent, and load the data.
@@ -92,6 +109,9 @@ def prepare(recipe: Recipe, run: Run) -> Context:
 def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokenizerBase) -> None:
     section = recipe.student
     origin = teacher
+    baseline = recipe.baseline.start if recipe.baseline is not None else "student"
+    if baseline not in ("pretrained", "student"):
+        load_config(resolve_model(baseline, "baseline.start"), "baseline.start")
     if section.model is not None:
         path = resolve_model(section.model, "student.model")
         origin = load_config(path, "student.model")

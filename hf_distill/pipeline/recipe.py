@@ -68,10 +68,11 @@ class StudentSection(Section):
 class BaselineSection(Section):
     """The same student without the teacher: what there would be without distillation."""
 
-    start: Literal["pretrained", "student"] = Field(
+    start: str = Field(
         "pretrained",
-        description="Start from the layers of the checkpoint that the teacher was fine-tuned from, so that nothing of "
-        "the teacher is in it; or, as the student does, from the fine-tuned teacher's.",
+        description="pretrained: the layers of the checkpoint that the run fine-tunes the teacher from, so that nothing "
+        "of the teacher is in it; student: the student's own start; or any checkpoint. A teacher that comes fine-tuned "
+        "has no pretrained start to be found, and the baseline has the student's.",
     )
     training: dict[str, Any] = Field(
         default_factory=dict, description="Training fields that differ from the student's."

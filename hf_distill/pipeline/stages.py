@@ -6,11 +6,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+from transformers import PreTrainedModel
+
 from hf_distill.files import folder_written_aside
 from hf_distill.pipeline.cards import write_cards
-from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.context import Context, new_head_model
 from hf_distill.pipeline.measure import evaluate_run
-from hf_distill.pipeline.models import load_model, make_student
+from hf_distill.pipeline.models import make_student, resolve_model
 from hf_distill.pipeline.training import make_arguments, teacher_options, train
 from hf_distill.quantization import find_backend
 from hf_distill.training_args import DistillationTrainingArguments
@@ -63,7 +65,7 @@ class TeacherStage(Stage):
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Fine-tune the teacher."""
         args = self._arguments(context, context.run.checkpoints(self.name, inputs))
-        model = _new_head_model(context, args.seed)
+        model = new_head_model(context.teacher_origin, context, "teacher.model", args.seed)
         return train(context, self.name, inputs, model, None, args, context.data.labelled)
 
 
@@ -134,12 +136,19 @@ class BaselineStage(Stage):
         """Train the baseline."""
         steps = context.run.stage("student")["steps"]
         args = self._arguments(context, context.run.checkpoints(self.name, inputs), steps)
-        if context.recipe.teacher.fine_tune is not None and context.recipe.baseline.start == "pretrained":
-            origin = _new_head_model(context, args.seed)
-        else:
-            origin = context.load(context.teacher_path, "teacher.model")
-        student = make_student(context.recipe, origin, context.task, context.data.names, args.seed)
+        student = self._start(context, args.seed)
         return train(context, self.name, inputs, student, None, args, context.data.labelled)
+
+    def _start(self, context: Context, seed: int) -> PreTrainedModel:
+        start = context.recipe.baseline.start
+        fine_tuned_here = context.recipe.teacher.fine_tune is not None
+        if start == "student" or (start == "pretrained" and not fine_tuned_here):
+            origin = context.load(context.teacher_path, "teacher.model")
+        elif start == "pretrained":
+            origin = new_head_model(context.teacher_origin, context, "teacher.model", seed)
+        else:
+            origin = new_head_model(resolve_model(start, "baseline.start"), context, "baseline.start", seed)
+        return make_student(context.recipe, origin, context.task, context.data.names, seed)
 
 
 class QuantizationStage(Stage):
@@ -205,12 +214,3 @@ STAGES: tuple[Stage, ...] = (
     EvaluationStage(),
     CardStage(),
 )
-
-
-def _new_head_model(context: Context, seed: int) -> Any:
-    import torch
-
-    # from_pretrained draws a new head's weights from the global generator.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return load_model(context.teacher_origin, context.task, context.data.names, "teacher.model", new_head=True)

@@ -15,6 +15,9 @@ from transformers import EvalPrediction, PretrainedConfig, PreTrainedTokenizerBa
 
 from hf_distill.errors import InputError, nearest_name
 
+PADDING_MULTIPLE = 8
+"""Batches are padded to a multiple of so many tokens: processors and GPUs then meet few shapes, and handy ones."""
+
 
 class Task(ABC):
     """

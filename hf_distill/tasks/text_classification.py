@@ -13,7 +13,7 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.metrics import compute_classification_metrics
-from hf_distill.tasks.base import Task
+from hf_distill.tasks.base import PADDING_MULTIPLE, Task
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 
@@ -59,7 +59,7 @@ class TextClassification(Task):
 
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
         """Return a collator that pads to the longest text of the batch."""
-        return DataCollatorWithPadding(tokenizer)
+        return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=PADDING_MULTIPLE)
 
     def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
         """Return the predicted label id of each row."""

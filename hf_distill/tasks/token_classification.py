@@ -15,7 +15,7 @@ from transformers import DataCollatorForTokenClassification, PreTrainedTokenizer
 from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_LABEL, PREDICTION_MASK
 from hf_distill.metrics import compute_tagging_metrics
-from hf_distill.tasks.base import Task
+from hf_distill.tasks.base import PADDING_MULTIPLE, Task
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class TokenClassification(Task):
 
     def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
         """Return a collator that pads tokens, labels and the mask of predicted tokens."""
-        return _TokenCollator(tokenizer)
+        return _TokenCollator(tokenizer, pad_to_multiple_of=PADDING_MULTIPLE)
 
     def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
         """Return the predicted tag ids of each row's words."""
