@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -169,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
     if "--debug" in arguments:
-        raise
+        traceback.print_exc()
     print(f"hf-distill: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
 
@@ -182,11 +183,14 @@ def _quiet_libraries() -> None:
     """Keep the progress bars, and leave out what a user can do nothing about."""
     import warnings
 
+    import datasets
     import transformers
 
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     transformers.logging.set_verbosity_error()
+    # What goes wrong with a file is said once, by the error.
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
 
 
 def _repeat(run: Path, stages: list[str]) -> None:

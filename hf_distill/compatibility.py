@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import transformers
 from packaging.version import Version
-from transformers import Trainer
+from transformers import PreTrainedModel, Trainer
 
 TRANSFORMERS = Version(transformers.__version__)
 TRANSFORMERS_5 = Version("5.0.0.dev0") <= TRANSFORMERS
@@ -38,6 +38,20 @@ def bf16_is_fast() -> bool:
     # PyTorch tells what the processor can do only in newer versions.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+def draw_weights_anew(model: PreTrainedModel, part: torch.nn.Module) -> None:
+    """
+    Give a part of a model fresh random weights, as if no checkpoint had been loaded.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): The model, which knows how its weights are drawn.
+        part (`torch.nn.Module`): A part of it.
+    """
+    # 5.x leaves alone what is marked as loaded.
+    for marked in (*part.modules(), *part.parameters()):
+        marked._is_hf_initialized = False
+    part.apply(model._init_weights)
 
 
 def training_fields(options: dict[str, Any]) -> dict[str, Any]:

@@ -239,6 +239,8 @@ class DistillationTrainer(Trainer):
             sums = self.accelerator.reduce(sums, reduction="sum") if self.args.world_size > 1 else sums
             means = (sums / max(self._steps_in_sums, 1)).tolist()
             logs.update(zip(self._sums, means))
+        # The line at the end of a training has no `loss`; what its last steps left must not reach the next training.
+        if "loss" in logs or "train_loss" in logs:
             self._sums, self._steps_in_sums = {}, 0
         super().log(logs, *args, **kwargs)
 

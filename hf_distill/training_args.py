@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import Any
 
 from transformers import TrainingArguments
 
@@ -39,11 +38,11 @@ class DistillationTrainingArguments(TrainingArguments):
     ```
     """
 
-    objectives: list[Any] = field(
+    # Annotated with what a flag can give, for HfArgumentParser; Python and JSON may give dictionaries and objects too.
+    objectives: list[str] = field(
         default_factory=lambda: list(DEFAULT_OBJECTIVES),
         metadata={
-            "help": "What the student learns from the teacher: name:option=value,... texts, dictionaries or objects.",
-            "nargs": "*",
+            "help": "What the student learns from the teacher: name:option=value,... texts, dictionaries or objects."
         },
     )
     task_weight: float = field(
@@ -53,7 +52,7 @@ class DistillationTrainingArguments(TrainingArguments):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.objectives, (str, dict, Objective)):
+        if not isinstance(self.objectives, (list, tuple, type(None))):
             raise InputError(f"objectives: expected a list; got {self.objectives!r}")
         self._objectives = [build_objective(specification) for specification in self.objectives or []]
         # Plain dictionaries, so that the arguments can be written as JSON and made again from it.
@@ -62,7 +61,8 @@ class DistillationTrainingArguments(TrainingArguments):
         for name in names:
             if names.count(name) > 1:
                 raise InputError(f"objectives: {name} is given {names.count(name)} times; give it once")
-        if isinstance(self.task_weight, bool) or not 0 <= self.task_weight < float("inf"):
+        number = isinstance(self.task_weight, (int, float)) and not isinstance(self.task_weight, bool)
+        if not number or not 0 <= self.task_weight < float("inf"):
             raise InputError(f"task_weight: must be a number at least 0; got {self.task_weight!r}")
         if self.task_weight == 0 and not any(objective.weight > 0 for objective in self._objectives):
             raise InputError("task_weight: is 0 and so is every objective's weight; the student would learn nothing")

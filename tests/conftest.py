@@ -7,7 +7,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,13 @@ def _make_rows(number: int = 8, seed: int = 0, tokens: bool = False, labels: int
             }
         )
     return rows
+
+
+@pytest.fixture(autouse=True)
+def own_precision() -> Iterator[None]:
+    """Forget a test's mixed precision, which transformers 4.57 leaves in the environment."""
+    yield
+    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
 
 
 @pytest.fixture(scope="session")

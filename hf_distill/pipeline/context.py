@@ -18,6 +18,7 @@ from hf_distill.pipeline.recipe import Recipe
 from hf_distill.quantization import find_backend
 from hf_distill.students.build import student_config
 from hf_distill.tasks import Task
+from hf_distill.tasks.base import PADDING_MULTIPLE
 
 
 @dataclass
@@ -126,7 +127,8 @@ def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> 
     positions = getattr(config, "max_position_embeddings", None) or 512
     # RoBERTa's positions begin after the padding id.
     positions -= (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
-    most = min(positions, tokenizer.model_max_length)
+    # Batches are padded to a multiple, which must not go beyond the last position.
+    most = min(positions - positions % PADDING_MULTIPLE, tokenizer.model_max_length)
     if task.max_length is not None and task.max_length > most:
         raise InputError(
             f"dataset.max_length: {task.max_length} is more than the {most} tokens that the teacher takes"

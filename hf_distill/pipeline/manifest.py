@@ -73,8 +73,9 @@ class Run:
         return cls(folder)
 
     def write_recipe(self, recipe_yaml: str) -> None:
-        """Write the recipe, which makes the folder a run."""
-        write_atomically(self.folder / RECIPE_FILE, recipe_yaml)
+        """Write the recipe, which makes the folder a run; the same recipe of an earlier start is left as it is."""
+        if not (self.folder / RECIPE_FILE).is_file():
+            write_atomically(self.folder / RECIPE_FILE, recipe_yaml)
 
     @classmethod
     def open(cls, folder: Path) -> Run:

@@ -51,8 +51,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
             "size_bytes": size,
             "latency_ms": latencies[name],
         }
-        if name != "teacher":
-            report[name]["agreement_with_teacher"] = agreement(predictions[name], predictions["teacher"])
+        report[name]["agreement_with_teacher"] = agreement(predictions[name], predictions["teacher"])
     for name in report:
         if report[name]["parameters"] is None:
             report[name]["parameters"] = report["student"]["parameters"]

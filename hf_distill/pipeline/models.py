@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_distill.compatibility import draw_weights_anew
 from hf_distill.data.loading import PACKAGE_PREFIX
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import label_names
@@ -81,7 +82,7 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
         # A head of the right size, but for other labels, would be kept as it is.
         for child_name, child in model.named_children():
             if child_name != model.base_model_prefix:
-                child.apply(model._init_weights)
+                draw_weights_anew(model, child)
     return model
 
 

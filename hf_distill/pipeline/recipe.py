@@ -70,9 +70,9 @@ class BaselineSection(Section):
 
     start: str = Field(
         "pretrained",
-        description="pretrained: the layers of the checkpoint that the run fine-tunes the teacher from, so that nothing "
-        "of the teacher is in it; student: the student's own start; or any checkpoint. A teacher that comes fine-tuned "
-        "has no pretrained start to be found, and the baseline has the student's.",
+        description="pretrained: the layers of the checkpoint that the run fine-tunes the teacher from, so that "
+        "nothing of the teacher is in it; student: the student's own start; or any checkpoint. A teacher that comes "
+        "fine-tuned has no pretrained start to be found, and the baseline has the student's.",
     )
     training: dict[str, Any] = Field(
         default_factory=dict, description="Training fields that differ from the student's."
@@ -82,7 +82,7 @@ class BaselineSection(Section):
 class EvaluationSection(Section):
     """How the models are measured."""
 
-    split: Literal["train", "validation", "test"] | None = Field(
+    split: Literal["validation", "test"] | None = Field(
         None, description="test if there is one, else validation."
     )
     max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
@@ -233,7 +233,9 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 def _explain(error: ValidationError) -> str:
     """Say the first mistake in one line, with the nearest right name of an unknown key."""
-    first = error.errors()[0]
+    errors = error.errors()
+    # A required key that is misspelt is missing as well; its right name says more.
+    first = next((entry for entry in errors if entry["type"] == "extra_forbidden"), errors[0])
     place = [str(part) for part in first["loc"]]
     field = ".".join(place)
     if first["type"] == "extra_forbidden":

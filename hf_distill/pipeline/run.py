@@ -48,7 +48,7 @@ def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, ann
     prints: dict[str, str] = {}
     for stage in wanted:
         prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
-        if run.is_done(stage.name, prints[stage.name]):
+        if run.is_done(stage.name, prints[stage.name]) and (folder / stage.result).exists():
             announce(f"{stage.name}: done already")
         else:
             announce(f"{stage.name}: {stage.__doc__.splitlines()[0]}")
@@ -86,10 +86,13 @@ def repeat_stages(context: Context, names: list[str]) -> None:
         names (`list[str]`): The stages.
 
     Raises:
-        InputError: If the run has no student yet.
+        InputError: If the run has no student yet, or its recipe does not ask for the first of the stages.
     """
     if context.run.stage("student").get("state") != "done":
         raise InputError(f"{context.run.folder}: has no student yet; finish it with hf-distill run")
+    first = next(stage for stage in STAGES if stage.name == names[0])
+    if not first.is_wanted(context):
+        raise InputError(f"{context.run.folder}: its recipe asks for no {first.name}; run a recipe that does")
     for stage in STAGES:
         if stage.name in names and stage.is_wanted(context):
             _run_stage(stage, context, context.run.stage(stage.name).get("fingerprint", "by hand"))

@@ -24,6 +24,8 @@ class Stage(ABC):
     name: ClassVar[str]
     after: ClassVar[tuple[str, ...]] = ()
     """The stages whose results it reads."""
+    result: ClassVar[str]
+    """What it writes, within the run's folder: where that was deleted, it is not done."""
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe asks for it."""
@@ -45,6 +47,7 @@ class TeacherStage(Stage):
     """Fine-tune the teacher on the labelled rows."""
 
     name = "teacher"
+    result = "teacher/config.json"
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe has `teacher.fine_tune`."""
@@ -74,6 +77,7 @@ class StudentStage(Stage):
 
     name = "student"
     after = ("teacher",)
+    result = "student/config.json"
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
@@ -114,6 +118,7 @@ class BaselineStage(Stage):
 
     name = "baseline"
     after = ("teacher", "student")
+    result = "baseline/config.json"
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe has a baseline."""
@@ -156,6 +161,7 @@ class QuantizationStage(Stage):
 
     name = "quantization"
     after = ("student",)
+    result = "quantized"
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe lists a backend."""
@@ -180,6 +186,7 @@ class EvaluationStage(Stage):
 
     name = "evaluation"
     after = ("teacher", "student", "baseline", "quantization")
+    result = "report/metrics.json"
 
     def inputs(self, context: Context) -> Any:
         """The recipe's section and the data."""
@@ -196,6 +203,7 @@ class CardStage(Stage):
 
     name = "card"
     after = ("evaluation",)
+    result = "student/README.md"
 
     def inputs(self, context: Context) -> Any:
         """The recipe, which the card shows."""

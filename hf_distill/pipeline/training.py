@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -25,7 +26,7 @@ DEFAULTS: dict[str, Any] = {
     "report_to": "none",
     "logging_steps": 0.1,
     "save_strategy": "steps",
-    "save_steps": 0.1,
+    "save_steps": 0.2,
     "save_total_limit": 1,
     "warmup_ratio": 0.06,
     "weight_decay": 0.01,
@@ -113,6 +114,8 @@ def train(
         trainer.model.save_pretrained(folder)
         context.tokenizer.save_pretrained(folder)
     shutil.rmtree(checkpoints)
+    with contextlib.suppress(OSError):  # Another stage may have checkpoints there.
+        checkpoints.parent.rmdir()
     return {"steps": trainer.state.global_step, "train_rows": len(rows)}
 
 

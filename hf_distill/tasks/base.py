@@ -89,7 +89,18 @@ class Task(ABC):
             result[split] = rows.select_columns(list(chosen)).rename_columns(
                 {column: key for column, key in chosen.items() if column != key}
             )
+            self._check_filled(split, result[split])
         return result
+
+    def _check_filled(self, split: str, rows: Dataset) -> None:
+        for key in set(rows.column_names) - {self.label_column}:
+            empty = next((row for row, value in enumerate(rows[key]) if value is None), None)
+            if empty is not None:
+                column = self.column_names[key]
+                raise InputError(
+                    f"dataset.columns.{key}: the column {column!r} is empty in split {split!r}, row {empty}; "
+                    "fill it or leave the row out"
+                )
 
     @abstractmethod
     def label_names(self, data: DatasetDict) -> list[str]:

@@ -31,7 +31,9 @@ def write(rows: Dataset, path: Path) -> str:
     if path.suffix == ".tsv":
         rows.to_csv(path, sep="\t", index=False)
     else:
-        {".parquet": rows.to_parquet, ".csv": rows.to_csv, ".jsonl": rows.to_json, ".json": rows.to_json}[path.suffix](path)
+        {".parquet": rows.to_parquet, ".csv": rows.to_csv, ".jsonl": rows.to_json, ".json": rows.to_json}[path.suffix](
+            path
+        )
     return str(path)
 
 
@@ -72,7 +74,9 @@ def test_module_of_an_installed_package(rows: Dataset, monkeypatch: pytest.Monke
 
 
 def test_module_that_is_not_there() -> None:
-    with pytest.raises(InputError, match="dataset.path: the module 'no_such_rows' cannot be imported.*is it installed"):
+    with pytest.raises(
+        InputError, match="dataset.path: the module 'no_such_rows' cannot be imported.*is it installed"
+    ):
         load_data("package:no_such_rows")
 
 
@@ -94,13 +98,17 @@ def test_splits_of_other_names_are_left_out(rows: Dataset, tmp_path: Path) -> No
 
 def test_missing_split_names_the_nearest(rows: Dataset, tmp_path: Path) -> None:
     file = write(rows, tmp_path / "rows.parquet")
-    with pytest.raises(InputError, match=r"dataset.splits.test: the data set has no split 'tests'; did you mean 'test'"):
+    with pytest.raises(
+        InputError, match=r"dataset.splits.test: the data set has no split 'tests'; did you mean 'test'"
+    ):
         load_data("files", data_files={"train": file, "test": file}, splits={"test": "tests"})
 
 
 def test_data_set_without_train_lists_its_splits(rows: Dataset, tmp_path: Path) -> None:
     file = write(rows, tmp_path / "rows.parquet")
-    with pytest.raises(InputError, match="dataset.splits.train: the data set has no split 'train'; there are: dev, exam"):
+    with pytest.raises(
+        InputError, match="dataset.splits.train: the data set has no split 'train'; there are: dev, exam"
+    ):
         load_data("files", data_files={"dev": file, "exam": file})
 
 

@@ -118,10 +118,17 @@ def test_collator_pads_on_the_side_of_the_tokenizer(tokenizer: PreTrainedTokeniz
     task = TextClassification()
     rows = task.tokenize(Dataset.from_dict({"text": ["good", "good film"], "label": [0, 1]}), tokenizer)
     batch = task.collator(tokenizer)(list(rows))
-    short = [0, 2, 5, 3] if side == "left" else [2, 5, 3, 0]
-    assert batch["input_ids"].tolist() == [short, [2, 5, 7, 3]]
+    short = [0, 0, 0, 0, 0, 2, 5, 3] if side == "left" else [2, 5, 3, 0, 0, 0, 0, 0]
+    assert batch["input_ids"][0].tolist() == short
     assert batch["attention_mask"][0].tolist() == [int(token != 0) for token in short]
     assert batch["labels"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("words", "width"), [(6, 8), (7, 16), (14, 16)])
+def test_batches_have_few_widths(tokenizer: PreTrainedTokenizerBase, words: int, width: int) -> None:
+    task = TextClassification()
+    rows = task.tokenize(Dataset.from_dict({"text": ["good " * words], "label": [0]}), tokenizer)
+    assert task.collator(tokenizer)(list(rows))["input_ids"].shape == (1, width)
 
 
 def test_predictions_and_references_line_up(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -158,3 +165,9 @@ def test_head_is_recognised_by_the_architecture() -> None:
 def test_head_options_name_the_labels_both_ways() -> None:
     options = TextClassification().head_options(["neg", "pos"])
     assert options == {"num_labels": 2, "id2label": {0: "neg", 1: "pos"}, "label2id": {"neg": 0, "pos": 1}}
+
+
+def test_an_empty_text_is_named() -> None:
+    data = DatasetDict(train=Dataset.from_dict({"text": ["good", None], "label": [0, 1]}))
+    with pytest.raises(InputError, match="dataset.columns.text: the column 'text' is empty in split 'train', row 1"):
+        TextClassification().select_columns(data)

@@ -97,7 +97,7 @@ def test_collator_pads_labels_and_mask_with_the_tokens(tokenizer: PreTrainedToke
     rows = tokenized(tokenizer, [[1], [1, 0, 0, 2]])
     batch = TokenClassification().collator(tokenizer)(list(rows))
     real = batch["attention_mask"].bool()
-    assert batch["labels"].shape == batch["prediction_mask"].shape == batch["input_ids"].shape == (2, 7)
+    assert batch["labels"].shape == batch["prediction_mask"].shape == batch["input_ids"].shape == (2, 8)
     assert batch["labels"][0][real[0]].tolist() == [-100, 1, -100]
     assert batch["prediction_mask"].dtype == torch.bool
     assert torch.equal(batch["prediction_mask"], batch["labels"] != -100)

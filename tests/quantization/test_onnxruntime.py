@@ -1,0 +1,125 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Tests of dynamic int8 with ONNX Runtime."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+from hf_distill.errors import InputError
+from hf_distill.evaluation.predict import forward_function
+from hf_distill.quantization import onnxruntime
+from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
+from hf_distill.tasks import find_task
+
+TASK = find_task("text-classification")()
+
+
+def works() -> bool:
+    try:
+        ONNXRuntimeBackend().check()
+    except InputError:
+        return False
+    return True
+
+
+needs_optimum = pytest.mark.skipif(not works(), reason="needs optimum-onnx")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]) + "\n")
+    BertTokenizerFast.from_pretrained(folder).save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2}
+    config = BertConfig(vocab_size=13, num_labels=3, initializer_range=0.2, **sizes)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def quantized(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("quantized") / "onnxruntime"
+    folder.mkdir()
+    ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, per_channel=True, instructions="auto")
+    return folder
+
+
+def batch() -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(5, 13, (16, 7), generator=generator)
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
+
+
+def test_missing_library_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError) as caught:
+        ONNXRuntimeBackend().check()
+    assert "\n" not in str(caught.value)
+    assert "install hf-distill[onnx]" in str(caught.value)
+    assert "--set quantization=[]" in str(caught.value)
+
+
+def test_wrong_transformers_is_said_with_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(transformers, "__version__", "5.23.0")
+    with pytest.raises(InputError, match="needs transformers 4.57.*; this is 5.23.0"):
+        ONNXRuntimeBackend().check()
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "preset"),
+    [
+        ("aarch64", "", "arm64"),
+        ("x86_64", "flags: avx2 avx512f avx512_vnni", "avx512_vnni"),
+        ("x86_64", "flags: avx2 avx512f", "avx512"),
+        ("x86_64", "flags: avx2", "avx2"),
+    ],
+)
+def test_preset_of_the_processor(monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, preset: str) -> None:
+    monkeypatch.setattr(onnxruntime.platform, "machine", lambda: machine)
+    monkeypatch.setattr(Path, "is_file", lambda self: True)
+    monkeypatch.setattr(Path, "read_text", lambda self, *arguments, **options: flags)
+    assert onnxruntime._this_processor() == preset
+
+
+def test_code_of_the_card_names_model_and_file() -> None:
+    code = ONNXRuntimeBackend().loading_code("anna/tiny", TASK)
+    assert 'ORTModelForSequenceClassification.from_pretrained("anna/tiny", file_name="model_quantized.onnx")' in code
+    compile(code, "card", "exec")
+
+
+@needs_optimum
+def test_folder_holds_all_that_loading_needs(quantized: Path) -> None:
+    names = {path.name for path in quantized.iterdir()}
+    assert {"model_quantized.onnx", "config.json", "tokenizer.json", "tokenizer_config.json"} <= names
+    assert "model.onnx" not in names
+
+
+@needs_optimum
+def test_nothing_is_left_beside_the_folder(quantized: Path) -> None:
+    assert [path.name for path in quantized.parent.iterdir()] == ["onnxruntime"]
+
+
+@needs_optimum
+def test_weights_are_in_int8(quantized: Path) -> None:
+    import onnx
+
+    graph = onnx.load(quantized / "model_quantized.onnx").graph
+    assert {onnx.TensorProto.INT8, onnx.TensorProto.UINT8} & {tensor.data_type for tensor in graph.initializer}
+
+
+@needs_optimum
+def test_quantized_model_says_nearly_the_same(checkpoint: Path, quantized: Path) -> None:
+    original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
+    found: Any = forward_function(ONNXRuntimeBackend().load(quantized, TASK))(batch())
+    difference = np.abs(np.asarray(found) - np.asarray(original)).mean()
+    assert 0 < difference < 0.2 * np.asarray(original).std()
