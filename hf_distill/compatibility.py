@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
@@ -12,6 +13,19 @@ from transformers import PreTrainedModel, Trainer
 
 TRANSFORMERS = Version(transformers.__version__)
 TRANSFORMERS_5 = Version("5.0.0.dev0") <= TRANSFORMERS
+
+
+_LAUNCHED_PRECISION = os.environ.get("ACCELERATE_MIXED_PRECISION")
+
+
+def forget_mixed_precision() -> None:
+    """
+    Undo what earlier training arguments of this process said of mixed precision.
+
+    4.57 leaves `bf16=True` behind in the environment, where the next trainer finds it. What a launcher set stays.
+    """
+    if _LAUNCHED_PRECISION is None:
+        os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
 
 
 def accumulation_divisor(trainer: Trainer) -> int:

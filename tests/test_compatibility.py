@@ -1,14 +1,16 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from transformers import PreTrainedModel, TrainingArguments
 
 from hf_distill import compatibility
-from hf_distill.compatibility import TRANSFORMERS_5, accumulation_divisor, training_fields
+from hf_distill.compatibility import TRANSFORMERS_5, accumulation_divisor, forget_mixed_precision, training_fields
 
 
 def test_the_divisor_is_1_before_the_first_step(
@@ -92,3 +94,9 @@ def test_bf16_without_an_accelerator_asks_for_the_processor(
 ) -> None:
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: available)
     assert training_fields({"bf16": True}) == expected
+
+
+def test_bf16_of_earlier_arguments_is_forgotten(tmp_path: Path) -> None:
+    TrainingArguments(output_dir=str(tmp_path), bf16=True, use_cpu=True)
+    forget_mixed_precision()
+    assert "ACCELERATE_MIXED_PRECISION" not in os.environ

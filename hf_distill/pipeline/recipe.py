@@ -82,9 +82,7 @@ class BaselineSection(Section):
 class EvaluationSection(Section):
     """How the models are measured."""
 
-    split: Literal["validation", "test"] | None = Field(
-        None, description="test if there is one, else validation."
-    )
+    split: Literal["validation", "test"] | None = Field(None, description="test if there is one, else validation.")
     max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
     batch_size: int = Field(64, ge=1, description="Rows in a batch when scores are measured.")
     latency_rounds: int = Field(30, ge=3, description="How often each latency is measured.")

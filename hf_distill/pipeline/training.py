@@ -13,7 +13,7 @@ from typing import Any
 from datasets import Dataset
 from transformers import PreTrainedModel
 
-from hf_distill.compatibility import training_fields
+from hf_distill.compatibility import forget_mixed_precision, training_fields
 from hf_distill.errors import InputError
 from hf_distill.files import folder_written_aside
 from hf_distill.pipeline.context import Context
@@ -52,9 +52,8 @@ def make_arguments(
     Raises:
         InputError: If a value is wrong.
     """
+    forget_mixed_precision()
     merged = {**DEFAULTS, **options}
-    if merged.get("eval_strategy", "no") == "no" and "eval_steps" not in options:
-        merged.setdefault("eval_strategy", "no")
     try:
         return DistillationTrainingArguments(output_dir=str(output_dir), **training_fields(merged), **distillation)
     except InputError:

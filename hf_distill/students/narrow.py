@@ -40,7 +40,7 @@ def narrow_config(
     width = _within("hidden_size", hidden_size, teacher.hidden_size)
     head_size = teacher.hidden_size // teacher.num_attention_heads
     heads = _within("num_attention_heads", num_attention_heads, teacher.num_attention_heads, width // head_size)
-    if heads < 1 or width % heads or (heads != teacher.num_attention_heads and width // heads != head_size):
+    if heads < 1 or heads * head_size != width:
         raise InputError(
             f"student.hidden_size: {width} does not hold {max(heads, 1)} whole attention heads of the teacher's size; "
             f"choose a multiple of {head_size}"

@@ -1,7 +1,7 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
 """Mean and range over runs of one recipe that differ in their seed.
 
-    python recipes/benchmarks/seeds.py runs/sst2-0 runs/sst2-1 runs/sst2-2 --json sst2.json
+python recipes/benchmarks/seeds.py runs/sst2-0 runs/sst2-1 runs/sst2-2 --json sst2.json
 """
 
 from __future__ import annotations
