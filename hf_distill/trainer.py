@@ -164,21 +164,14 @@ class DistillationTrainer(Trainer):
             knowledge = self._ask_teacher(inputs) if self.objectives else Features()
             task_loss, outputs = self._run_student(model, inputs, masks)
         features = self._student_features(outputs, knowledge)
-
         total = torch.zeros((), device=self.args.device)
         if task_loss is not None:
-            # The model's own mean over this batch's labels, weighed to be its part of the mean over all of them. A
-            # batch without a single label has no mean: 0 / 0 is kept out of the sum.
-            labels = masks[Unit.LABEL].sum() if Unit.LABEL in masks else masks[Unit.EXAMPLE].sum()
-            count = counts[Unit.LABEL] if Unit.LABEL in masks else counts[Unit.EXAMPLE]
-            loss = torch.where(labels > 0, task_loss.mean() * labels, 0.0) / count
-            total = total + self.args.task_weight * self._note("loss_task", loss)
+            total = total + self.args.task_weight * self._note("loss_task", _task_part(task_loss, masks, counts))
         for objective in self.objectives:
             losses = objective(features, knowledge)
             unit = objective.unit(losses)
             loss = torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
             total = total + objective.weight * self._note(f"loss_{objective.name}", loss)
-
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
         return (total, outputs) if return_outputs else total
@@ -254,6 +247,15 @@ class DistillationTrainer(Trainer):
         """Restore the projections with the student."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self.projections.load(resume_from_checkpoint)
+
+
+def _task_part(mean: torch.Tensor, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]) -> torch.Tensor:
+    """Weigh a model's own mean over this batch's labels to be its part of the mean over the global batch's."""
+    unit = Unit.LABEL if Unit.LABEL in masks else Unit.EXAMPLE
+    labels = masks[unit].sum()
+    # A batch without a single label has no mean: 0 / 0 is kept out of the sum. (Several GPUs in one process give
+    # a mean each.)
+    return torch.where(labels > 0, mean.mean() * labels, 0.0) / counts[unit]
 
 
 def _as_source(teacher_model: Any) -> KnowledgeSource:

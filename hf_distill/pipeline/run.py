@@ -12,7 +12,7 @@ from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.context import Context, prepare
 from hf_distill.pipeline.manifest import Run, fingerprint
 from hf_distill.pipeline.recipe import Recipe, load_recipe
-from hf_distill.pipeline.stages import STAGES
+from hf_distill.pipeline.stages import STAGES, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +58,15 @@ def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, ann
     return folder
 
 
-def _run_stage(stage, context: Context, inputs: str) -> None:
+def _run_stage(stage: Stage, context: Context, inputs: str) -> None:
     run = context.run
     run.record(stage.name, state="running", fingerprint=inputs)
     start = time.monotonic()
-    result = stage.run(context, inputs)
+    try:
+        result = stage.run(context, inputs)
+    except BaseException:
+        run.record(stage.name, state="stopped")
+        raise
     run.record(stage.name, state="done", seconds=round(time.monotonic() - start, 1), **result)
 
 
