@@ -18,7 +18,7 @@ _BUILDERS = {".parquet": "parquet", ".csv": "csv", ".tsv": "csv", ".json": "json
 
 
 def load_data(
-    path: str,
+    path: str | None,
     name: str | None = None,
     data_files: Mapping[str, str | Sequence[str]] | None = None,
     splits: Mapping[str, str] | None = None,
@@ -28,8 +28,8 @@ def load_data(
     Load the splits of a data set.
 
     Args:
-        path (`str`): A Hub id, a local folder, or `package:MODULE`, an installed module whose `load_dataset()` returns
-            a `DatasetDict`.
+        path (`str`, *optional*): A Hub id, a local folder, or `package:MODULE`, an installed module whose
+            `load_dataset()` returns a `DatasetDict`. Not read if there are `data_files`.
         name (`str`, *optional*): Configuration of a data set on the Hub.
         data_files (`Mapping`, *optional*): Local files of each split (Parquet, CSV, JSON or Arrow), read in place of
             `path`.
@@ -102,13 +102,13 @@ def _load_module(path: str) -> DatasetDict:
 
 
 def _load_path(path: str, name: str | None, revision: str | None) -> DatasetDict:
-    folder = Path(path)
-    if (folder / "dataset_dict.json").is_file():
-        return datasets.load_from_disk(folder)
     try:
+        if (Path(path) / "dataset_dict.json").is_file():
+            return datasets.load_from_disk(path)
         loaded = datasets.load_dataset(path, name, revision=revision)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        reason = str(error).splitlines()[0]
+    # A folder of save_to_disk with an empty split gives an IndexError.
+    except (OSError, ValueError, IndexError, datasets.exceptions.DatasetsError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"dataset.path: {path!r} cannot be loaded: {reason}") from error
     return loaded if isinstance(loaded, DatasetDict) else DatasetDict(train=loaded)
 

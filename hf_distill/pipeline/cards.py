@@ -10,6 +10,7 @@ from hf_distill.evaluation.report import read_report
 from hf_distill.objectives import list_objectives
 from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.manifest import versions
+from hf_distill.pipeline.recipe import DatasetSection
 from hf_distill.publishing.card import CardContents, hub_id, write_card
 from hf_distill.quantization import find_backend
 
@@ -43,7 +44,6 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
     recipe = context.recipe
     stage = context.run.stage("student")
     teacher = recipe.teacher.model.removeprefix(PACKAGE_PREFIX)
-    data = recipe.dataset.path.removeprefix(PACKAGE_PREFIX)
     names = {objective["name"] for objective in stage["objectives"]}
     return {
         "model_name": context.run.folder.resolve().name,
@@ -51,8 +51,9 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
         "pipeline_tag": context.task.pipeline_tag,
         "report": report,
         "teacher_name": teacher if recipe.teacher.fine_tune is None else f"{teacher}, fine-tuned on the same data",
-        "dataset_id": hub_id(recipe.dataset.path),
-        "dataset_name": data,
+        # What local files hold is not known to be what the Hub has under the name.
+        "dataset_id": None if recipe.dataset.data_files else hub_id(recipe.dataset.path),
+        "dataset_name": _dataset_name(recipe.dataset),
         "dataset_config": recipe.dataset.name,
         "base_model": hub_id(recipe.student.model or recipe.teacher.model),
         "objectives": stage["objectives"],
@@ -60,7 +61,15 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
         "recipe": recipe.to_yaml(),
         "versions": versions(),
         "train_rows": stage.get("train_rows"),
+        "labelled_rows": stage.get("labelled_rows"),
         "training_steps": stage.get("steps"),
         "training_seconds": stage.get("seconds"),
         "citations": {entry.name: entry.paper for entry in list_objectives() if entry.name in names and entry.paper},
     }
+
+
+def _dataset_name(section: DatasetSection) -> str:
+    name = (section.path or "").removeprefix(PACKAGE_PREFIX)
+    if section.data_files:
+        return f"local files in place of {name}" if name else "local files"
+    return name

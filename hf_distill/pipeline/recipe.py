@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.resources import resource_path
@@ -25,7 +25,7 @@ class Section(BaseModel):
 class DatasetSection(Section):
     """What the student and the teacher learn from."""
 
-    path: str = Field(description="Hub id, local folder, or package:MODULE with a load_dataset().")
+    path: str | None = Field(None, description="Hub id, local folder, or package:MODULE with a load_dataset().")
     name: str | None = Field(None, description="Configuration of a data set on the Hub.")
     revision: str | None = Field(None, description="Branch, tag or commit of a data set on the Hub.")
     data_files: dict[str, str | list[str]] | None = Field(
@@ -41,6 +41,13 @@ class DatasetSection(Section):
         None, ge=1, description="Hide the labels of all training rows but so many of each class."
     )
     seed: int = Field(0, description="Seed of the two draws above, apart from that of training.")
+
+    @field_validator("data_files")
+    @classmethod
+    def _some_source(cls, data_files: Any, info: ValidationInfo) -> Any:
+        if not data_files and info.data.get("path") is None:
+            raise ValueError("a data set needs a path or data_files")
+        return data_files
 
 
 class TeacherSection(Section):

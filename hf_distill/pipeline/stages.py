@@ -110,7 +110,8 @@ class StudentStage(Stage):
         # A row without a label teaches nothing where there is no objective.
         rows = context.data.train if args.objectives else context.data.labelled
         done = train(context, self.name, inputs, student, teacher, args, rows)
-        return {**done, "objectives": args.objectives, "task_weight": args.task_weight}
+        labelled = len(context.data.labelled)
+        return {**done, "labelled_rows": labelled, "objectives": args.objectives, "task_weight": args.task_weight}
 
 
 class BaselineStage(Stage):

@@ -54,6 +54,7 @@ class CardContents:
         loading_code (`str`, *optional*): Python code that loads and runs the model; by default, for a student, a
             transformers pipeline.
         train_rows (`int`, *optional*): Number of training examples.
+        labelled_rows (`int`, *optional*): Number of those with a label.
         training_steps (`int`, *optional*): Number of optimizer steps.
         training_seconds (`float`, *optional*): Time of the training, in seconds.
         seed (`int`, *optional*, defaults to the report's): Seed of the training.
@@ -83,6 +84,7 @@ class CardContents:
     findings: Sequence[str] | None = None
     loading_code: str | None = None
     train_rows: int | None = None
+    labelled_rows: int | None = None
     training_steps: int | None = None
     training_seconds: float | None = None
     seed: int | None = None
@@ -276,12 +278,20 @@ def _objective_text(objective: Mapping[str, Any]) -> str:
 def _training_facts(contents: CardContents) -> list[str]:
     """What is known of the training, a fact a line."""
     facts = [f"The task's own loss: weight {contents.task_weight}"] if contents.task_weight is not None else []
-    rows = f" ({contents.train_rows:,} training examples)" if contents.train_rows is not None else ""
-    facts += [f"Data: {contents.dataset_name}{rows}"] if contents.dataset_name else []
+    facts += [f"Data: {contents.dataset_name}{_rows_text(contents)}"] if contents.dataset_name else []
     facts += [f"Steps: {contents.training_steps:,}"] if contents.training_steps is not None else []
     facts += [f"Training time: {contents.training_seconds:,.0f} seconds"] if contents.training_seconds else []
     facts += [f"Seed: {contents.seed}"] if contents.seed is not None else []
     return facts
+
+
+def _rows_text(contents: CardContents) -> str:
+    """How many examples the student learnt from, and how many of them had a label if not all had."""
+    if contents.train_rows is None:
+        return ""
+    labelled = contents.labelled_rows
+    some = f", {labelled:,} of them with a label" if labelled is not None and labelled < contents.train_rows else ""
+    return f" ({contents.train_rows:,} training examples{some})"
 
 
 def _limitations(contents: CardContents) -> list[str]:

@@ -59,6 +59,12 @@ def test_folder_saved_with_save_to_disk(rows: Dataset, tmp_path: Path) -> None:
     assert load_data(str(tmp_path / "saved"))["test"].to_dict() == ROWS
 
 
+def test_saved_folder_with_an_empty_split_is_refused(rows: Dataset, tmp_path: Path) -> None:
+    DatasetDict(train=rows, test=rows.select([])).save_to_disk(tmp_path / "saved")
+    with pytest.raises(InputError, match=r"^dataset\.(path|splits\.test): .*saved.* cannot be loaded|is empty"):
+        load_data(str(tmp_path / "saved"))
+
+
 def test_folder_of_files(rows: Dataset, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -303,6 +303,7 @@ def test_unlabelled_rows_of_every_kind_train_a_whole_run(setup: Any, tmp_path: P
     run_recipe(parse_recipe(setup.content(dataset__data_files=files)), tmp_path / "run")
     stages_done = manifest_of(tmp_path / "run")["stages"]
     assert stages_done["student"]["train_rows"] == 96
+    assert stages_done["student"]["labelled_rows"] == 32
     assert stages_done["baseline"]["train_rows"] == 32
     # Names that say nothing are taken from the teacher.
     assert report_of(tmp_path / "run")["student"]["metrics"]["accuracy"] >= 0

@@ -56,6 +56,16 @@ def load_with(tmp_path: Path, *overrides: str) -> Recipe:
     return load_recipe(tmp_path / "my.yaml", overrides)
 
 
+def test_files_need_no_path() -> None:
+    assert parse_recipe({**SMALL, "dataset": {"data_files": {"train": "rows.csv"}}}).dataset.path is None
+
+
+def test_data_set_from_nowhere() -> None:
+    assert refusal(dataset={"max_length": 64}) == (
+        "my.yaml: dataset.data_files: a data set needs a path or data_files; got None"
+    )
+
+
 def test_every_key_of_the_contract_is_taken() -> None:
     content = parse_recipe(WHOLE).model_dump()
     for section in ("dataset", "teacher", "student"):

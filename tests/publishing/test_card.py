@@ -173,8 +173,8 @@ def test_unknown_things_are_left_out(bare):
 def test_student_card_says_what_was_done(student):
     text = render_card(student).text
     for line in (
-        "`bert-sst2-two-layers` is a small model of 14,350,248 parameters for text classification, distilled from "
-        "`teacher` on SST-2 with hf_distill.",
+        "`bert-sst2-two-layers` is a small model of 14,350,248 parameters for text classification, distilled with "
+        "hf_distill on SST-2. Its teacher is `teacher`.",
         "- Distillation improved accuracy by 1.30 points: the student scores 0.9180, the baseline, trained without "
         "the teacher, 0.9050.",
         "- Teacher: `teacher`",
@@ -225,6 +225,11 @@ def test_no_local_path_and_no_token(request, tmp_path, name):
     assert "see report, notes or notes.txt" in text
     assert "data_files: train.jsonl" in text
     assert "path: package:reviews" in text
+
+
+def test_student_card_says_how_many_examples_had_a_label(student):
+    text = render_card(replace(student, labelled_rows=900)).text
+    assert "- Data: SST-2 (67,349 training examples, 900 of them with a label)\n" in text
 
 
 def test_a_local_base_model_is_left_out(student):
