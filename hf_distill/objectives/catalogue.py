@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from hf_distill.catalogue import Catalogue
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.objectives.base import Objective
 from hf_distill.objectives.hidden_states import HiddenCosine, HiddenMSE
@@ -17,9 +18,7 @@ from hf_distill.objectives.logits import LogitsKL, LogitsMSE
 
 ObjectiveSpecification = str | Mapping[str, Any] | Objective
 
-_CATALOGUE: dict[str, type[Objective]] = {
-    objective.name: objective for objective in (LogitsKL, LogitsMSE, HiddenMSE, HiddenCosine)
-}
+_CATALOGUE: Catalogue[type[Objective]] = Catalogue("objective", LogitsKL, LogitsMSE, HiddenMSE, HiddenCosine)
 
 
 def list_objectives() -> list[type[Objective]]:
@@ -53,10 +52,7 @@ def register_objective(objective: type[Objective]) -> type[Objective]:
     Raises:
         InputError: If another objective has that name.
     """
-    if _CATALOGUE.get(objective.name, objective) is not objective:
-        raise InputError(f"objective {objective.name}: the name is taken by {_CATALOGUE[objective.name].__qualname__}")
-    _CATALOGUE[objective.name] = objective
-    return objective
+    return _CATALOGUE.register(objective)
 
 
 def build_objective(specification: ObjectiveSpecification) -> Objective:
@@ -87,16 +83,15 @@ def build_objective(specification: ObjectiveSpecification) -> Objective:
         raise InputError(f"objectives: expected a name, as in 'logits_kl:weight=1' or {{name: ...}}; got {options!r}")
     options = dict(options)
     name = options.pop("name")
-    if name not in _CATALOGUE:
-        raise InputError(f"objectives: there is no objective {name!r}{nearest_name(str(name), _CATALOGUE)}")
-    known = [entry.name for entry in fields(_CATALOGUE[name]) if entry.init]
+    objective = _CATALOGUE.find(name, "objectives")
+    known = [entry.name for entry in fields(objective) if entry.init]
     for option in options:
         if option not in known:
             raise InputError(
                 f"objective {name}: there is no option {option!r}{nearest_name(str(option), known)}; "
                 f"its options are {', '.join(known)}"
             )
-    return _CATALOGUE[name](**options)
+    return objective(**options)
 
 
 def _parse(text: str) -> dict[str, Any]:

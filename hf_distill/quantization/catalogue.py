@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from hf_distill.errors import InputError, nearest_name
+from hf_distill.catalogue import Catalogue
 from hf_distill.quantization.base import QuantizationBackend
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
 
-_CATALOGUE: dict[str, type[QuantizationBackend]] = {backend.name: backend for backend in (ONNXRuntimeBackend,)}
+_CATALOGUE: Catalogue[type[QuantizationBackend]] = Catalogue("backend", ONNXRuntimeBackend)
 
 
 def list_backends() -> list[type[QuantizationBackend]]:
@@ -22,6 +22,4 @@ def find_backend(name: str) -> QuantizationBackend:
     Raises:
         InputError: If there is none.
     """
-    if name not in _CATALOGUE:
-        raise InputError(f"quantization.backend: there is no backend {name!r}{nearest_name(name, _CATALOGUE)}")
-    return _CATALOGUE[name]()
+    return _CATALOGUE.find(name, "quantization.backend")()

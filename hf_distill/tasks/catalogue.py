@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from hf_distill.errors import InputError, nearest_name
+from hf_distill.catalogue import Catalogue
 from hf_distill.tasks.base import Task
 from hf_distill.tasks.text_classification import TextClassification
 from hf_distill.tasks.token_classification import TokenClassification
 
-_CATALOGUE: dict[str, type[Task]] = {task.name: task for task in (TextClassification, TokenClassification)}
+_CATALOGUE: Catalogue[type[Task]] = Catalogue("task", TextClassification, TokenClassification)
 
 
 def list_tasks() -> list[type[Task]]:
@@ -39,10 +39,7 @@ def register_task(task: type[Task]) -> type[Task]:
     Raises:
         InputError: If another task has that name.
     """
-    if _CATALOGUE.get(task.name, task) is not task:
-        raise InputError(f"task {task.name}: the name is taken by {_CATALOGUE[task.name].__qualname__}")
-    _CATALOGUE[task.name] = task
-    return task
+    return _CATALOGUE.register(task)
 
 
 def find_task(name: str) -> type[Task]:
@@ -52,6 +49,4 @@ def find_task(name: str) -> type[Task]:
     Raises:
         InputError: If there is none.
     """
-    if name not in _CATALOGUE:
-        raise InputError(f"task: there is no task {name!r}{nearest_name(name, _CATALOGUE)}")
-    return _CATALOGUE[name]
+    return _CATALOGUE.find(name, "task")

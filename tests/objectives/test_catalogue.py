@@ -1,6 +1,7 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from hf_distill.objectives.logits import LogitsKL
 @pytest.fixture
 def own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test register objectives without leaving them behind."""
-    monkeypatch.setattr(catalogue, "_CATALOGUE", dict(catalogue._CATALOGUE))
+    monkeypatch.setattr(catalogue, "_CATALOGUE", copy.copy(catalogue._CATALOGUE))
 
 
 @dataclass

@@ -31,7 +31,7 @@ def test_same_recipe_opens_the_run_again(run: Run) -> None:
 
 def test_order_of_keys_is_no_difference(run: Run) -> None:
     (run.folder / "recipe.yaml").write_text("a: 1\nb: {c: 2}\n")
-    Run.create(run.folder, "b: {c: 2}\na: 1\n")
+    assert Run.create(run.folder, "b: {c: 2}\na: 1\n").folder == run.folder
 
 
 def test_other_recipe_is_refused_with_the_difference(run: Run) -> None:

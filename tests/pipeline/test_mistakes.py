@@ -236,9 +236,9 @@ def test_folder_of_another_recipe_is_left_alone(recipe: Callable, command: Calla
 
 
 def test_mistake_can_be_corrected_in_the_same_folder(recipe: Callable, command: Callable, refused: Refused) -> None:
-    refused(recipe(student__num_hidden_layers=5))
+    assert "student" in refused(recipe(student__num_hidden_layers=5))
     # Nothing was left that would make the corrected recipe another one.
-    refused(recipe(student__num_hidden_layers=6))
+    assert "another recipe" not in refused(recipe(student__num_hidden_layers=6))
 
 
 def test_teacher_that_gives_nan_stops_at_the_first_batch(

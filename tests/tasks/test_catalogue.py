@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from hf_distill.errors import InputError
@@ -20,7 +22,7 @@ def test_unknown_task_names_the_nearest() -> None:
 
 
 def test_registered_task_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue, "_CATALOGUE", dict(catalogue._CATALOGUE))
+    monkeypatch.setattr(catalogue, "_CATALOGUE", copy.copy(catalogue._CATALOGUE))
 
     @register_task
     class Sarcasm(TextClassification):
