@@ -118,6 +118,16 @@ def test_weights_are_in_int8(quantized: Path) -> None:
 
 
 @needs_optimum
+def test_head_stays_in_floats(checkpoint: Path, quantized: Path) -> None:
+    import onnx
+
+    graph = onnx.load(quantized / "model_quantized.onnx").graph
+    in_int8 = {tensor.name for tensor in graph.initializer if tensor.data_type != onnx.TensorProto.FLOAT}
+    assert "bert.pooler.dense.weight_quantized" in in_int8
+    assert not any(name.startswith("classifier") for name in in_int8)
+
+
+@needs_optimum
 def test_quantized_model_says_nearly_the_same(checkpoint: Path, quantized: Path) -> None:
     original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
     found: Any = forward_function(ONNXRuntimeBackend().load(quantized, TASK))(batch())
