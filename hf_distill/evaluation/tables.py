@@ -57,7 +57,7 @@ def comparison_table(report: Mapping[str, Any]) -> Table:
     """
     rows = comparison_rows(report)
     return _widest_table(
-        {"Model": [row.model for row in rows]},
+        {"Model": _narrow_names(rows)},
         rows,
         metric_names(report),
         title=f"Comparison by {report['primary_metric']}",
@@ -81,7 +81,7 @@ def compare_runs(reports: Mapping[str, Mapping[str, Any]]) -> tuple[Table, str]:
     names = list(dict.fromkeys(name for report in reports.values() for name in metric_names(report)))
     rows = [(run, row) for run, report in reports.items() for row in comparison_rows(report)]
     table = _widest_table(
-        {"Run": [run for run, _ in rows], "Model": [row.model.replace("/", "/\n") for _, row in rows]},
+        {"Run": [run for run, _ in rows], "Model": _narrow_names([row for _, row in rows])},
         [row for _, row in rows],
         names,
         title=f"Comparison by {primary}",
@@ -129,6 +129,11 @@ def measurement_note(report: Mapping[str, Any]) -> str:
     machine = [str(report["hardware"])] if report.get("hardware") else []
     machine += [] if threads is None else ["1 thread" if threads == 1 else f"{threads:.0f} threads"]
     return f"{scores}{GENERAL_NOTE}" + (f" Measured on: {', '.join(machine)}." if machine else "")
+
+
+def _narrow_names(rows: Sequence[ComparisonRow]) -> list[str]:
+    """The models' names, those of quantized models on two lines, which leaves room for another metric."""
+    return [row.model.replace("/", "/\n") for row in rows]
 
 
 def _widest_table(

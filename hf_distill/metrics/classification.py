@@ -39,7 +39,7 @@ Args:
 
 
 def compute_classification_metrics(predictions: ArrayLike, references: ArrayLike) -> dict[str, float]:
-    """Compute accuracy, macro precision, macro recall, macro F1 and weighted F1.
+    """Compute accuracy, macro and weighted F1, macro precision and macro recall.
 
     A class without predictions has precision 0, a class without references has recall 0.
 
@@ -48,7 +48,7 @@ def compute_classification_metrics(predictions: ArrayLike, references: ArrayLike
         references (`ArrayLike` of shape `(rows,)`): True class of each row; rows with -100 are left out.
 
     Returns:
-        `dict[str, float]`: `accuracy`, `precision_macro`, `recall_macro`, `f1_macro` and `f1_weighted`, in [0, 1].
+        `dict[str, float]`: `accuracy`, `f1_macro`, `f1_weighted`, `precision_macro` and `recall_macro`, in [0, 1].
 
     Raises:
         ValueError: If there is no labelled row, or the inputs are not one class per row of the same number of rows.
@@ -66,10 +66,10 @@ def compute_classification_metrics(predictions: ArrayLike, references: ArrayLike
     predicted, true = _select_labelled_rows(predictions, references)
     return {
         "accuracy": float(accuracy_score(true, predicted)),
-        "precision_macro": float(precision_score(true, predicted, average="macro", zero_division=0)),
-        "recall_macro": float(recall_score(true, predicted, average="macro", zero_division=0)),
         "f1_macro": float(f1_score(true, predicted, average="macro", zero_division=0)),
         "f1_weighted": float(f1_score(true, predicted, average="weighted", zero_division=0)),
+        "precision_macro": float(precision_score(true, predicted, average="macro", zero_division=0)),
+        "recall_macro": float(recall_score(true, predicted, average="macro", zero_division=0)),
     }
 
 

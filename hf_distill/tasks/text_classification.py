@@ -76,7 +76,7 @@ class TextClassification(Task):
     def score(
         self, predictions: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
     ) -> dict[str, float]:
-        """Return accuracy, macro precision and recall, and macro and weighted F1."""
+        """Return accuracy, macro and weighted F1, and macro precision and recall."""
         return compute_classification_metrics(
             [int(np.ravel(label)[0]) for label in predictions if np.size(label)],
             [int(np.ravel(label)[0]) for label in references if np.size(label)],
