@@ -369,7 +369,7 @@ def stopping(setup: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any,
 def test_interrupted_stage_goes_on_to_the_same_weights(stopping: tuple[Any, Path], tmp_path: Path) -> None:
     recipe, uninterrupted = stopping
     interrupt(recipe, tmp_path / "run", step=5)
-    assert manifest_of(tmp_path / "run")["stages"]["student"]["state"] == "running"
+    assert manifest_of(tmp_path / "run")["stages"]["student"]["state"] == "stopped"
     assert not (tmp_path / "run" / "student").exists()
     run_recipe(recipe, tmp_path / "run", until="student")
     assert_same_weights(tmp_path / "run" / "student", uninterrupted)
