@@ -184,12 +184,14 @@ def _quiet_libraries() -> None:
     import warnings
 
     import datasets
+    import huggingface_hub
     import transformers
 
     warnings.filterwarnings("ignore", category=FutureWarning)
     warnings.filterwarnings("ignore", category=UserWarning, module="torch")
     transformers.logging.set_verbosity_error()
-    # What goes wrong with a file is said once, by the error.
+    # What goes wrong with a file or a connection is said once, by the error.
+    huggingface_hub.logging.set_verbosity_error()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
 
 
