@@ -23,7 +23,12 @@ def last(student_layers: int, teacher_layers: int) -> LayerPairs:
     return [(student_layers, teacher_layers)]
 
 
-LAYER_MAPS: dict[str, Callable[[int, int], LayerPairs]] = {"uniform": uniform, "last": last}
+def skip(student_layers: int, teacher_layers: int) -> LayerPairs:
+    """Pair as `uniform` does, without the last layers, which the logits speak for (PKD-skip)."""
+    return uniform(student_layers, teacher_layers)[:-1]
+
+
+LAYER_MAPS: dict[str, Callable[[int, int], LayerPairs]] = {"uniform": uniform, "skip": skip, "last": last}
 
 
 def check_layers(layers: str | Sequence[Sequence[int]], owner: str) -> None:
@@ -37,7 +42,7 @@ def check_layers(layers: str | Sequence[Sequence[int]], owner: str) -> None:
     Raises:
         InputError: If it is neither.
     """
-    expected = f"{owner}: layers must be {' or '.join(LAYER_MAPS)}, or pairs such as [[1, 3], [2, 6]]"
+    expected = f"{owner}: layers must be {', '.join(LAYER_MAPS)}, or pairs such as [[1, 3], [2, 6]]"
     if isinstance(layers, str):
         if layers not in LAYER_MAPS:
             raise InputError(f"{expected}; got {layers!r}")
@@ -57,7 +62,7 @@ def resolve_layers(
     Turn a layer map into pairs of hidden states, 0 being the embeddings' output.
 
     Args:
-        layers (`str` or `Sequence[Sequence[int]]`): `"uniform"`, `"last"` or `[[student, teacher], ...]`.
+        layers (`str` or `Sequence[Sequence[int]]`): `"uniform"`, `"skip"`, `"last"` or `[[student, teacher], ...]`.
         student_layers (`int`): Number of layers of the student.
         teacher_layers (`int`): Number of layers of the teacher; need not be a multiple of the student's.
         owner (`str`, *optional*): Whose layer map it is, for the message.
@@ -66,7 +71,7 @@ def resolve_layers(
         `list[tuple[int, int]]`: `(student layer, teacher layer)` pairs.
 
     Raises:
-        InputError: If a layer is outside its model.
+        InputError: If a layer is outside its model, or if there is no pair.
 
     Example:
 
@@ -77,6 +82,8 @@ def resolve_layers(
     """
     check_layers(layers, owner)
     pairs = LAYER_MAPS[layers](student_layers, teacher_layers) if isinstance(layers, str) else layers
+    if not pairs:
+        raise InputError(f"{owner}: layers {layers!r} pairs nothing with a student of {student_layers} layer")
     for student, teacher in pairs:
         for role, layer, depth in (("student", student, student_layers), ("teacher", teacher, teacher_layers)):
             if not 0 <= layer <= depth:

@@ -16,7 +16,7 @@ class Unit(str, Enum):
     """One thing that has a loss of its own; a mean divides by how many of them the whole global batch holds."""
 
     EXAMPLE = "example"
-    """A row of the batch."""
+    """A row of the batch, unless all of it is padding."""
     TOKEN = "token"
     """A token that is not padding."""
     PREDICTION = "prediction"
@@ -46,6 +46,7 @@ def unit_masks(batch: Mapping[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
     if labels is not None:
         masks[Unit.LABEL] = labels != IGNORED_LABEL
     if tokens is not None:
+        masks[Unit.EXAMPLE] = tokens.flatten(1).any(1)
         masks[Unit.TOKEN] = tokens
         masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
     return masks

@@ -113,13 +113,13 @@ class HiddenStatesObjective(Objective):
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"last"` or pairs
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
     """
 
     layers: str | Sequence[Sequence[int]] = field(
         default="uniform",
-        metadata={"help": 'Layer map: "uniform", "last" or pairs [[student, teacher], ...]; 0 is the embeddings.'},
+        metadata={"help": 'Layer map: "uniform", "skip", "last" or pairs [[student, teacher], ...]; 0: embeddings.'},
     )
     _pairs: LayerPairs = field(default_factory=list, init=False, repr=False, compare=False)
 

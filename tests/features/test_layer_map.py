@@ -44,6 +44,15 @@ def test_last_maps_the_last_layers() -> None:
     assert resolve_layers("last", 2, 6) == [(2, 6)]
 
 
+def test_skip_leaves_the_last_layers_out() -> None:
+    assert resolve_layers("skip", 6, 12) == [(1, 2), (2, 4), (3, 6), (4, 8), (5, 10)]
+
+
+def test_skip_leaves_nothing_of_a_single_layer() -> None:
+    with pytest.raises(InputError, match="^owner: layers 'skip' pairs nothing with a student of 1 layer$"):
+        resolve_layers("skip", 1, 6, "owner")
+
+
 def test_pairs_are_taken_as_they_are() -> None:
     assert resolve_layers([[0, 0], [1, 3], (1, 6)], 2, 6) == [(0, 0), (1, 3), (1, 6)]
 
@@ -54,7 +63,7 @@ def test_pairs_are_taken_as_they_are() -> None:
         ([[1, 7]], r"^owner: teacher layer 7 in layers is outside 0 to 6"),
         ([[3, 1]], r"^owner: student layer 3 in layers is outside 0 to 2"),
         ([[-1, 1]], r"^owner: student layer -1 in layers"),
-        ("first", r"^owner: layers must be uniform or last, or pairs such as .*; got 'first'$"),
+        ("first", r"^owner: layers must be uniform, skip, last, or pairs such as .*; got 'first'$"),
         ([1, 2], r"^owner: layers must be"),
         ("1,2", r"^owner: layers must be"),
         ({1: 3}, r"^owner: layers must be"),

@@ -13,6 +13,11 @@ def test_every_row_is_an_example() -> None:
     assert unit_masks({"input_ids": IDS})[Unit.EXAMPLE].tolist() == [True, True]
 
 
+def test_row_of_padding_alone_is_no_example() -> None:
+    masks = unit_masks({"input_ids": IDS, "attention_mask": torch.tensor([[0, 0, 0], [1, 0, 0]])})
+    assert masks[Unit.EXAMPLE].tolist() == [False, True]
+
+
 def test_padding_is_no_token() -> None:
     masks = unit_masks({"input_ids": IDS, "attention_mask": ATTENTION})
     assert masks[Unit.TOKEN].tolist() == [[True, True, True], [True, True, False]]

@@ -16,9 +16,14 @@ from hf_distill import DistillationTrainer, list_objectives
 # An objective that is added to the catalogue needs an entry: the options that make it work on two classifiers.
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "logits_kl": {"temperature": 2.0},
+    "logits_ce": {"temperature": 2.0},
     "logits_mse": {},
+    "logits_bce": {"temperature": 2.0},
+    "regression_mse": {},
     "hidden_mse": {"layers": [[0, 0], [1, 2], [2, 4]]},
     "hidden_cosine": {},
+    "embedding_mse": {},
+    "pkd": {"layers": [[1, 2], [2, 4]]},
 }
 
 every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))
@@ -212,8 +217,8 @@ def test_a_row_of_padding_alone_keeps_everything_finite(
     assert all(parameter.grad.isfinite().all() for parameter in student.parameters() if parameter.grad is not None)
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(OBJECTIVES) if name.startswith("hidden")])
-def test_a_row_of_padding_alone_does_not_count_for_hidden_states(
+@every_objective
+def test_a_row_of_padding_alone_does_not_count(
     name: str, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
 ) -> None:
     student, teacher = models()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.units import Unit
-from hf_distill.objectives.hidden_states import HiddenCosine, HiddenMSE
+from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5))
 
@@ -30,6 +30,54 @@ def test_hidden_mse_has_its_golden_value_over_the_real_token_alone() -> None:
 def test_hidden_cosine_has_its_golden_value() -> None:
     student, teacher = torch.tensor([[[1.0, 0.0]]]).double(), torch.tensor([[[1.0, 1.0]]]).double()
     assert HiddenCosine().compare(student, teacher).item() == pytest.approx(0.292893, abs=1e-6)
+
+
+def test_pkd_has_its_golden_value_at_the_first_token_alone() -> None:
+    student = torch.tensor([[[3.0, 4.0], [9.0, 9.0]]]).double()
+    teacher = torch.tensor([[[1.0, 0.0], [5.0, -5.0]]]).double()
+    assert PKD().compare(student, teacher).tolist() == [pytest.approx(0.8, abs=1e-12)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(shape=SHAPES, seed=st.integers(0, 999))
+def test_pkd_agrees_with_numpy(shape: tuple[int, ...], seed: int) -> None:
+    student, teacher = states(shape, seed)
+    losses = PKD().compare(torch.tensor(student), torch.tensor(teacher))
+    for row, loss in enumerate(losses):
+        one, other = student[row][0], teacher[row][0]
+        cosine = one @ other / np.sqrt((one @ one) * (other @ other))
+        assert loss.item() == pytest.approx(2 - 2 * cosine, abs=1e-9)
+
+
+def test_pkd_ignores_length_even_where_its_square_is_nothing_in_half_precision() -> None:
+    objective = PKD(layers=[[1, 1]])
+    objective.bind(student_layers=1, teacher_layers=1)
+    student, teacher = torch.tensor([[[3e-4, 4e-4]]]).half(), torch.tensor([[[1e-4, 0.0]]]).half()
+    losses = objective(Features(hidden_states={(1, 1): student}), Features(hidden_states={1: teacher}))
+    assert losses.item() == pytest.approx(0.8, abs=1e-2)
+
+
+def test_pkd_of_zeros_has_a_finite_gradient() -> None:
+    student = torch.zeros(1, 1, 4, requires_grad=True)
+    PKD().compare(student, torch.ones(1, 1, 4)).sum().backward()
+    assert student.grad.isfinite().all()
+
+
+def test_pkd_leaves_the_last_layer_to_the_logits_and_counts_examples() -> None:
+    objective = PKD()
+    objective.bind(student_layers=3, teacher_layers=6)
+    assert objective.pairs == [(1, 2), (2, 4)]
+    assert objective.unit(torch.zeros(2)) is Unit.EXAMPLE
+
+
+def test_embedding_mse_compares_the_embeddings_and_has_no_layer_map() -> None:
+    objective = EmbeddingMSE(weight=2.0)
+    objective.bind(student_layers=2, teacher_layers=4)
+    assert objective.pairs == [(0, 0)]
+    assert objective.to_dict() == {"name": "embedding_mse", "weight": 2.0}
+    student, teacher = (torch.tensor(values) for values in states((2, 3, 4), 0))
+    losses = objective(Features(hidden_states={(0, 0): student}), Features(hidden_states={0: teacher}))
+    torch.testing.assert_close(losses, HiddenMSE().compare(student.float(), teacher.float()).to(losses.dtype))
 
 
 @settings(max_examples=20, deadline=None)
@@ -86,7 +134,9 @@ def test_hidden_states_objectives_count_tokens() -> None:
 
 @pytest.mark.parametrize("layers", ["uniformly", [], [[1]], [[1, 2.0]], [[True, 1]], 3, None])
 def test_wrong_layers_are_refused_by_name(layers: object) -> None:
-    with pytest.raises(ValueError, match=r"^objective hidden_mse: layers must be uniform or last, or pairs") as error:
+    with pytest.raises(
+        ValueError, match=r"^objective hidden_mse: layers must be uniform, skip, last, or pairs"
+    ) as error:
         HiddenMSE(layers=layers)
     assert "\n" not in str(error.value)
 
