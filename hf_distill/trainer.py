@@ -15,7 +15,7 @@ from hf_distill.errors import InputError
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.features.projections import Projections
-from hf_distill.features.units import PREDICTION_MASK, Unit, unit_masks
+from hf_distill.features.units import PREDICTION_MASK, BatchView, Unit, unit_masks
 from hf_distill.knowledge.labels import label_names, match_labels
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.source import KnowledgeSource
@@ -28,7 +28,8 @@ class DistillationTrainer(Trainer):
 
     The loss is `task_weight` times the task loss plus each objective times its weight. Every mean (over examples, real
     tokens, labels) divides by the count of the whole global batch, over accumulation steps and processes, so the
-    gradient does not depend on how the batch is cut. The teacher runs in eval mode and without gradients, in training
+    gradient does not depend on how the batch is cut (but for objectives that compare examples with each other, which
+    do so within a micro-batch). The teacher runs in eval mode and without gradients, in training
     only. Each log line has `loss`, `loss_task` and an unweighted `loss_<objective>` for every objective.
 
     Where widths differ, learned projections are trained, clipped and checkpointed with the student; nothing that
@@ -164,11 +165,12 @@ class DistillationTrainer(Trainer):
             knowledge = self._ask_teacher(inputs) if self.objectives else Features()
             task_loss, outputs = self._run_student(model, inputs, masks)
         features = self._student_features(outputs, knowledge)
+        view = BatchView(masks, inputs.get("labels"))
         total = torch.zeros((), device=self.args.device)
         if task_loss is not None:
             total = total + self.args.task_weight * self._note("loss_task", _task_part(task_loss, masks, counts))
         for objective in self.objectives:
-            losses = objective(features, knowledge)
+            losses = objective(features, knowledge, view)
             unit = objective.unit(losses)
             loss = torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
             total = total + objective.weight * self._note(f"loss_{objective.name}", loss)

@@ -14,7 +14,7 @@ import torch
 from hf_distill.errors import InputError
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.layer_map import LayerPairs, check_layers, resolve_layers
-from hf_distill.features.units import Unit
+from hf_distill.features.units import BatchView, Unit
 
 
 def full_precision(tensor: torch.Tensor) -> torch.Tensor:
@@ -38,6 +38,8 @@ class Objective(ABC):
     """The name by which recipes and flags call it."""
     paper: ClassVar[str] = ""
     """Where it comes from."""
+    compares_examples: ClassVar[bool] = False
+    """Whether examples are compared with each other, within the micro-batch: then its size is a setting."""
 
     weight: float = field(default=1.0, metadata={"help": "Factor of this objective in the total loss; at least 0."})
 
@@ -62,7 +64,7 @@ class Objective(ABC):
         """Say what one entry of `losses` is the loss of."""
 
     @abstractmethod
-    def __call__(self, student: Features, teacher: Features) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView) -> torch.Tensor:
         """Return the loss of every unit, `(batch,)` or `(batch, tokens)`, masked ones included."""
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,7 +99,7 @@ class LogitsObjective(Objective):
         """Examples where the logits are `(batch, classes)`, else predicted tokens."""
         return Unit.EXAMPLE if losses.dim() == 1 else Unit.PREDICTION
 
-    def __call__(self, student: Features, teacher: Features) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView | None = None) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         return self.compare(full_precision(student.logits), full_precision(teacher.logits))
 
@@ -145,7 +147,7 @@ class HiddenStatesObjective(Objective):
         """Real tokens."""
         return Unit.TOKEN
 
-    def __call__(self, student: Features, teacher: Features) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView | None = None) -> torch.Tensor:
         """Return the loss of every token `(batch, tokens)`."""
         losses = [
             self.compare(full_precision(student.hidden_states[pair]), full_precision(teacher.hidden_states[pair[1]]))

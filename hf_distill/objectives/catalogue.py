@@ -13,14 +13,17 @@ import yaml
 from hf_distill.catalogue import Catalogue
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.objectives.base import Objective
+from hf_distill.objectives.class_structure import DIST, DKD
 from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
 from hf_distill.objectives.logits import LogitsBCE, LogitsCE, LogitsKL, LogitsMSE, RegressionMSE
 
 ObjectiveSpecification = str | Mapping[str, Any] | Objective
 
 _CATALOGUE: Catalogue[type[Objective]] = Catalogue(
-    "objective", LogitsKL, LogitsCE, LogitsMSE, LogitsBCE, RegressionMSE, HiddenMSE, HiddenCosine, EmbeddingMSE, PKD
-)
+    "objective",
+    LogitsKL, LogitsCE, DKD, DIST, LogitsMSE, LogitsBCE, RegressionMSE,
+    HiddenMSE, HiddenCosine, EmbeddingMSE, PKD,
+)  # fmt: skip
 
 
 def list_objectives() -> list[type[Objective]]:
@@ -35,7 +38,7 @@ def list_objectives() -> list[type[Objective]]:
     ```python
     >>> from hf_distill import list_objectives
     >>> sorted(objective.name for objective in list_objectives())[:2]
-    ['embedding_mse', 'hidden_cosine']
+    ['dist', 'dkd']
     ```
     """
     return list(_CATALOGUE.values())

@@ -17,6 +17,8 @@ from hf_distill import DistillationTrainer, list_objectives
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "logits_kl": {"temperature": 2.0},
     "logits_ce": {"temperature": 2.0},
+    "dkd": {},
+    "dist": {},
     "logits_mse": {},
     "logits_bce": {"temperature": 2.0},
     "regression_mse": {},
@@ -27,6 +29,8 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 }
 
 every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))
+COMPARING_EXAMPLES = sorted(entry.name for entry in list_objectives() if entry.compares_examples)
+every_objective_on_single_examples = pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - set(COMPARING_EXAMPLES)))
 either_head = pytest.mark.parametrize("tokens", [False, True], ids=["sequence", "token"])
 either_width = pytest.mark.parametrize("width", [32, 16], ids=["same_width", "projected"])
 
@@ -108,7 +112,7 @@ def test_the_order_of_the_batch_changes_nothing(
     torch.testing.assert_close(loss_of(trainer, collate()(rows[::-1])), expected, rtol=1e-5, atol=1e-6)
 
 
-@every_objective
+@every_objective_on_single_examples
 @either_head
 def test_accumulation_steps_change_nothing(
     name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable
@@ -133,6 +137,22 @@ def test_accumulation_steps_change_nothing(
     expected = gradients(1)
     assert_same_gradients(expected, gradients(4))
     assert_same_gradients(expected, gradients(8))
+
+
+@pytest.mark.parametrize("name", COMPARING_EXAMPLES)
+def test_accumulation_averages_what_micro_batches_say_by_their_examples(
+    name: str, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models()
+    rows = make_rows(6)
+    options = {"objectives": [specification(name)], "task_weight": 0.0, "per_device_train_batch_size": 4}
+    trainer = make_trainer(student, teacher, rows=rows, gradient_accumulation_steps=2, **options)
+    trainer.model.train()
+    first, second = collate()(rows[:4]), collate()(rows[4:])
+    parts = [loss_of(trainer, first), loss_of(trainer, second)]
+    batches, _ = trainer.get_batch_samples(iter([first, second]), 2, trainer.args.device)
+    together = [trainer.compute_loss(trainer.model, batch) for batch in batches]
+    torch.testing.assert_close(sum(together), (4 * parts[0] + 2 * parts[1]) / 6, rtol=1e-5, atol=1e-6)
 
 
 @every_objective
@@ -229,7 +249,7 @@ def test_a_row_of_padding_alone_does_not_count(
     torch.testing.assert_close(loss_of(trainer, batch), loss_of(trainer, collate()(rows[:3])), rtol=1e-5, atol=1e-6)
 
 
-@every_objective
+@every_objective_on_single_examples
 @either_head
 @pytest.mark.parametrize("ignored", [[0], [0, 1, 2, 3]], ids=["one_batch", "every_batch"])
 def test_micro_batches_without_a_label_keep_the_gradients_of_one_batch(
