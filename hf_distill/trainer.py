@@ -12,10 +12,11 @@ from transformers import PreTrainedModel, Trainer
 
 from hf_distill.compatibility import accumulation_divisor
 from hf_distill.errors import InputError
+from hf_distill.features.batch import BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.features.projections import Projections
-from hf_distill.features.units import PREDICTION_MASK, BatchView, Unit, unit_masks
+from hf_distill.features.units import PREDICTION_MASK, Unit, unit_masks
 from hf_distill.knowledge.labels import label_names, match_labels
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.source import KnowledgeSource
@@ -102,17 +103,19 @@ class DistillationTrainer(Trainer):
         """Settle layer maps and label order for this student, and attach its projections."""
         self._needs, self._label_order = Needs(), None
         pairs: list[tuple[int, int]] = []
+        layers: list[int] = []
         if self.teacher is not None:
             config = self.teacher.config
             for objective in self.objectives:
                 objective.bind(student.config.num_hidden_layers, config.num_hidden_layers)
             self._needs = Needs.union(objective.needs for objective in self.objectives)
-            pairs = [pair for objective in self.objectives for pair in objective.pairs]
+            pairs = [pair for objective in self.objectives if objective.projected for pair in objective.pairs]
+            layers = [pair[0] for objective in self.objectives if not objective.projected for pair in objective.pairs]
             if self._needs.logits:
                 self._label_order = _label_order(student, config)
         teacher_width = self.teacher.config.hidden_size if pairs else 0
         student_width = student.config.hidden_size if pairs else 0
-        self.projections = Projections(pairs, student_width, teacher_width, seed=self._projection_seed)
+        self.projections = Projections(pairs, student_width, teacher_width, self._projection_seed, layers)
         self.projections.attach(student)
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, *args: Any) -> tuple[list, Any]:
@@ -160,17 +163,17 @@ class DistillationTrainer(Trainer):
         """
         if not model.training:
             return super().compute_loss(model, self._for_student(inputs), return_outputs)
-        masks, counts = unit_masks(inputs), self._counts_for(inputs)
+        batch, counts = BatchView.of(inputs), self._counts_for(inputs)
+        masks = batch.masks
         with self.accelerator.autocast():
             knowledge = self._ask_teacher(inputs) if self.objectives else Features()
             task_loss, outputs = self._run_student(model, inputs, masks)
         features = self._student_features(outputs, knowledge)
-        view = BatchView(masks, inputs.get("labels"))
         total = torch.zeros((), device=self.args.device)
         if task_loss is not None:
             total = total + self.args.task_weight * self._note("loss_task", _task_part(task_loss, masks, counts))
         for objective in self.objectives:
-            losses = objective(features, knowledge, view)
+            losses = objective(features, knowledge, batch)
             unit = objective.unit(losses)
             loss = torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
             total = total + objective.weight * self._note(f"loss_{objective.name}", loss)
@@ -206,7 +209,7 @@ class DistillationTrainer(Trainer):
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "
                 f"{tuple(logits.shape)}; both need the same kind of head and the same labels"
             )
-        return Features(logits=logits, hidden_states=self.projections.read(outputs) if self.projections.pairs else {})
+        return Features(logits=logits, hidden_states=self.projections.read(outputs))
 
     def _for_student(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return select_inputs(inputs, self._student_inputs)

@@ -42,7 +42,8 @@ class Features:
     Args:
         logits (`torch.Tensor`, *optional*): `(batch, classes)` or `(batch, tokens, classes)`.
         hidden_states (`dict`, *optional*): `(batch, tokens, width)` tensors. The teacher's are keyed by layer, the
-            student's by `(student layer, teacher layer)`, already projected to that teacher layer's width.
+            student's by `(student layer, teacher layer)`, already projected to that teacher layer's width, or by
+            layer alone, in the student's own width.
     """
 
     logits: torch.Tensor | None = None

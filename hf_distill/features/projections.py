@@ -34,11 +34,20 @@ class Projections(nn.Module):
         teacher_width (`int`): Width of the teacher's hidden states. A pair has a learned linear map only where the
             widths differ.
         seed (`int`, *optional*, defaults to 42): Seed of the initial weights; every process must give the same.
+        layers (`Iterable[int]`, *optional*): Layers of the student that objectives read in its own width.
     """
 
-    def __init__(self, pairs: Iterable[tuple[int, int]], student_width: int, teacher_width: int, seed: int = 42):
+    def __init__(
+        self,
+        pairs: Iterable[tuple[int, int]],
+        student_width: int,
+        teacher_width: int,
+        seed: int = 42,
+        layers: Iterable[int] = (),
+    ):
         super().__init__()
         self.pairs = sorted(set(pairs))
+        self.layers = sorted(set(layers))
         self.maps = nn.ModuleDict()
         self.enabled = False
         if student_width != teacher_width:
@@ -52,19 +61,20 @@ class Projections(nn.Module):
         return f"{pair[0]}_{pair[1]}"
 
     def forward(self, hidden_states: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
-        """Return the hidden state of each pair's student layer, `(batch, tokens, teacher width)`."""
+        """Return the hidden states of each pair's student layer in the teacher's width, then those of the layers."""
         result = {}
         for pair in self.pairs:
             key = self._key(pair)
             states = hidden_states[pair[0]]
             # The maps stay in 32 bits beside a student that was loaded in fewer.
             result[key] = self.maps[key](states.to(self.maps[key].weight.dtype)) if key in self.maps else states
-        return result
+        return result | {str(layer): hidden_states[layer] for layer in self.layers}
 
-    def read(self, outputs: dict[str, Any]) -> dict[tuple[int, int], torch.Tensor]:
-        """Take what `forward` computed out of the student's output, keyed by pair."""
-        features = outputs[OUTPUT_KEY]
-        return {pair: features[self._key(pair)] for pair in self.pairs}
+    def read(self, outputs: dict[str, Any]) -> dict[tuple[int, int] | int, torch.Tensor]:
+        """Take what `forward` computed out of the student's output, keyed by pair or by layer."""
+        features = outputs[OUTPUT_KEY] if self.pairs or self.layers else {}
+        projected = {pair: features[self._key(pair)] for pair in self.pairs}
+        return projected | {layer: features[str(layer)] for layer in self.layers}
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
@@ -78,7 +88,7 @@ class Projections(nn.Module):
     def attach(self, student: PreTrainedModel) -> None:
         """Make this module part of `student`, in place of projections that an earlier trainer attached."""
         detach(student)
-        if not self.pairs:
+        if not self.pairs and not self.layers:
             return
         student.add_module(MODULE_NAME, self)
         self.to(device=student.device)

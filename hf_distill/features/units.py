@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 import torch
@@ -24,20 +23,6 @@ class Unit(str, Enum):
     """A token whose logits count, such as the first sub-token of each word."""
     LABEL = "label"
     """A label that is not ignored."""
-
-
-@dataclass(frozen=True)
-class BatchView:
-    """
-    What objectives may know of a batch beside what the models say of it.
-
-    Args:
-        masks (`dict[Unit, torch.Tensor]`): Which units are real; see [`unit_masks`].
-        labels (`torch.Tensor`, *optional*): The labels by the student's label ids, -100 where there is none.
-    """
-
-    masks: dict[Unit, torch.Tensor]
-    labels: torch.Tensor | None = None
 
 
 def unit_masks(batch: Mapping[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:

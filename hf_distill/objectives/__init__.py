@@ -3,11 +3,19 @@
 
 from __future__ import annotations
 
-from hf_distill.objectives.base import HiddenStatesObjective, LogitsObjective, Objective
+from hf_distill.objectives.base import (
+    ExampleStatesObjective,
+    HiddenStatesObjective,
+    LayersObjective,
+    LogitsObjective,
+    Objective,
+)
 from hf_distill.objectives.catalogue import build_objective, list_objectives, register_objective
 
 __all__ = [
+    "ExampleStatesObjective",
     "HiddenStatesObjective",
+    "LayersObjective",
     "LogitsObjective",
     "Objective",
     "build_objective",

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import torch
 
 from hf_distill.errors import InputError
+from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.layer_map import LayerPairs, check_layers, resolve_layers
-from hf_distill.features.units import BatchView, Unit
+from hf_distill.features.units import Unit
 
 
 def full_precision(tensor: torch.Tensor) -> torch.Tensor:
@@ -28,7 +29,8 @@ class Objective(ABC):
     One term of the loss, comparing what the student says of a batch with what the teacher says.
 
     An objective returns a loss for each unit (example, token ...) and never averages over them: the trainer divides
-    by the number of units in the whole global batch, over all accumulation steps and processes.
+    by the number of units in the whole global batch, over all accumulation steps and processes. An objective that
+    compares the units of a batch with each other gives its value for the micro-batch to every unit of it.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
@@ -40,6 +42,8 @@ class Objective(ABC):
     """Where it comes from."""
     compares_examples: ClassVar[bool] = False
     """Whether examples are compared with each other, within the micro-batch: then its size is a setting."""
+    projected: ClassVar[bool] = True
+    """Whether the student's hidden states are mapped to the teacher's width first, where the widths differ."""
 
     weight: float = field(default=1.0, metadata={"help": "Factor of this objective in the total loss; at least 0."})
 
@@ -64,13 +68,18 @@ class Objective(ABC):
         """Say what one entry of `losses` is the loss of."""
 
     @abstractmethod
-    def __call__(self, student: Features, teacher: Features, batch: BatchView) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every unit, `(batch,)` or `(batch, tokens)`, masked ones included."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the specification that makes this objective again."""
         options = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init}
         return {"name": self.name, **options}
+
+    def _check_choice(self, option: str, choices: Iterable[str]) -> None:
+        value = getattr(self, option)
+        if not isinstance(value, str) or value not in choices:
+            raise InputError(f"objective {self.name}: {option} must be {' or '.join(choices)}; got {value!r}")
 
     def _check_number(self, option: str, at_least: float | None = None, above: float | None = None) -> None:
         value = getattr(self, option)
@@ -99,7 +108,7 @@ class LogitsObjective(Objective):
         """Examples where the logits are `(batch, classes)`, else predicted tokens."""
         return Unit.EXAMPLE if losses.dim() == 1 else Unit.PREDICTION
 
-    def __call__(self, student: Features, teacher: Features, batch: BatchView | None = None) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         return self.compare(full_precision(student.logits), full_precision(teacher.logits))
 
@@ -109,9 +118,9 @@ class LogitsObjective(Objective):
 
 
 @dataclass
-class HiddenStatesObjective(Objective):
+class LayersObjective(Objective):
     """
-    An objective on hidden states: one loss per real token, averaged over the pairs of the layer map.
+    An objective on hidden states of mapped layers.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
@@ -143,18 +152,71 @@ class HiddenStatesObjective(Objective):
         """The teacher's layers that the layer map names."""
         return Needs(hidden_states=frozenset(teacher for _, teacher in self._pairs))
 
+    def _states(self, student: Features, teacher: Features) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return the student's and the teacher's hidden states of each pair, in 32 bits at least."""
+        return [
+            (
+                full_precision(student.hidden_states[pair if self.projected else pair[0]]),
+                full_precision(teacher.hidden_states[pair[1]]),
+            )
+            for pair in self._pairs
+        ]
+
+
+@dataclass
+class HiddenStatesObjective(LayersObjective):
+    """
+    An objective on hidden states: one loss per real token, averaged over the pairs of the layer map.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
+            `[[student, teacher], ...]`, 0 being the embeddings' output.
+    """
+
     def unit(self, losses: torch.Tensor) -> Unit:
         """Real tokens."""
         return Unit.TOKEN
 
-    def __call__(self, student: Features, teacher: Features, batch: BatchView | None = None) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every token `(batch, tokens)`."""
-        losses = [
-            self.compare(full_precision(student.hidden_states[pair]), full_precision(teacher.hidden_states[pair[1]]))
-            for pair in self._pairs
-        ]
-        return torch.stack(losses).mean(0)
+        return torch.stack([self.compare(*states) for states in self._states(student, teacher)]).mean(0)
 
     @abstractmethod
     def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)` and return losses `(batch, tokens)`."""
+
+
+@dataclass
+class ExampleStatesObjective(LayersObjective):
+    """
+    An objective on hidden states: one loss per example, averaged over the pairs of the layer map.
+
+    An example without a real token has a loss of 0.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
+            `[[student, teacher], ...]`, 0 being the embeddings' output.
+    """
+
+    def unit(self, losses: torch.Tensor) -> Unit:
+        """Examples."""
+        return Unit.EXAMPLE
+
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
+        """Return the loss of every example `(batch,)`."""
+        states = self._states(student, teacher)
+        mask = batch.mask(Unit.TOKEN, states[0][1][..., 0])
+        # Autocast would multiply matrices in half precision again.
+        with torch.autocast(mask.device.type, enabled=False):
+            losses = torch.stack([self.compare(*compared, mask) for compared in self._compared(states)]).mean(0)
+        return torch.where(mask.any(1), losses, 0.0)
+
+    def _compared(self, states: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+        """Return what `compare` is called with: here the states of each pair of layers."""
+        return states
+
+    @abstractmethod
+    def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Compare hidden states `(batch, tokens, width)` at the real tokens of `mask`; return losses `(batch,)`."""

@@ -14,15 +14,18 @@ from hf_distill.catalogue import Catalogue
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.objectives.base import Objective
 from hf_distill.objectives.class_structure import DIST, DKD
+from hf_distill.objectives.gram_matrices import FSP, NST
 from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
 from hf_distill.objectives.logits import LogitsBCE, LogitsCE, LogitsKL, LogitsMSE, RegressionMSE
+from hf_distill.objectives.relations import RKDAngle, RKDDistance, Similarity
 
 ObjectiveSpecification = str | Mapping[str, Any] | Objective
 
 _CATALOGUE: Catalogue[type[Objective]] = Catalogue(
     "objective",
     LogitsKL, LogitsCE, DKD, DIST, LogitsMSE, LogitsBCE, RegressionMSE,
-    HiddenMSE, HiddenCosine, EmbeddingMSE, PKD,
+    HiddenMSE, HiddenCosine, EmbeddingMSE, PKD, NST, FSP,
+    RKDDistance, RKDAngle, Similarity,
 )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 
 from hf_distill.errors import InputError
+from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
-from hf_distill.features.units import IGNORED_LABEL, BatchView
+from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.objectives.base import full_precision
 from hf_distill.objectives.logits import LogitsKL, SoftenedLogitsObjective
 
@@ -60,11 +61,11 @@ class DKD(SoftenedLogitsObjective):
         self._check_number("alpha", at_least=0.0)
         self._check_number("beta", at_least=0.0)
 
-    def __call__(self, student: Features, teacher: Features, batch: BatchView | None = None) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         given, wanted = full_precision(student.logits), full_precision(teacher.logits)
         undivided = self.compare(given, wanted)
-        labels = batch.labels if batch is not None else None
+        labels = batch.labels
         if labels is None:
             return undivided
         if labels.shape != undivided.shape or labels.is_floating_point():
@@ -155,11 +156,11 @@ class DIST(SoftenedLogitsObjective):
         self._check_number("beta", at_least=0.0)
         self._check_number("gamma", at_least=0.0)
 
-    def __call__(self, student: Features, teacher: Features, batch: BatchView | None = None) -> torch.Tensor:
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         given, wanted = full_precision(student.logits), full_precision(teacher.logits)
-        mask = batch.masks[self.unit(given[..., 0])] if batch is not None else None
-        return self.compare(given, wanted, mask)
+        one_each = given[..., 0]
+        return self.compare(given, wanted, batch.mask(self.unit(one_each), one_each))
 
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
-from hf_distill.features.units import Unit
-from hf_distill.objectives.base import HiddenStatesObjective
+from hf_distill.features.layer_map import LayerPairs
+from hf_distill.features.pooling import first_token
+from hf_distill.objectives.base import ExampleStatesObjective, HiddenStatesObjective
+from hf_distill.objectives.vectors import normalised
 
 
 @dataclass
@@ -21,6 +22,8 @@ class HiddenMSE(HiddenStatesObjective):
 
     \\( \frac{1}{d} \lVert W h^s - h^t \rVert^2 \\) for each token, at least 0; \\( W \\) is a learned projection where
     the widths differ, otherwise the identity.
+
+    The usual choice beside an objective on the logits: each real token of each mapped layer teaches.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
@@ -50,6 +53,8 @@ class HiddenCosine(HiddenStatesObjective):
     r"""
     One minus the cosine between hidden states, for each real token, from 0 to 2.
 
+    For a student that need not copy the lengths of the teacher's vectors.
+
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
@@ -76,9 +81,13 @@ class HiddenCosine(HiddenStatesObjective):
 @dataclass
 class EmbeddingMSE(HiddenMSE):
     r"""
-    Mean squared difference of the embeddings' outputs, over features and real tokens: `hidden_mse` on layer 0.
+    Mean squared difference of the embeddings' outputs, over features and real tokens.
 
-    At least 0. For a student whose embeddings are not the teacher's own, such as a narrower one.
+    \\( \frac{1}{d} \lVert W e^s - e^t \rVert^2 \\) for each token, at least 0: `hidden_mse` with
+    `layers: [[0, 0]]`, under a weight of its own.
+
+    For a student whose embeddings are new, because it is narrower than the teacher or not started from it. One that
+    has the teacher's embeddings has nothing to learn here at first.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
@@ -88,38 +97,42 @@ class EmbeddingMSE(HiddenMSE):
     Example:
 
     ```python
-    >>> objective = EmbeddingMSE()
-    >>> objective.bind(student_layers=2, teacher_layers=6)
-    >>> objective.pairs
-    [(0, 0)]
+    >>> EmbeddingMSE().compare(torch.tensor([[[1.0, 1.0]]]), torch.zeros(1, 1, 2))
+    tensor([[1.]])
     ```
     """
 
     name: ClassVar[str] = "embedding_mse"
+    paper: ClassVar[str] = "Jiao et al. 2020 (TinyBERT), arXiv:1909.10351"
 
-    layers: Sequence[Sequence[int]] = field(default=((0, 0),), init=False, repr=False)
+    layers: LayerPairs = field(default=((0, 0),), init=False, repr=False)
 
 
 @dataclass
-class PKD(HiddenStatesObjective):
+class PKD(ExampleStatesObjective):
     r"""
-    Squared distance of the first tokens' hidden states, each divided by its length: patient knowledge distillation.
+    Squared distance between the directions of the first token's hidden states, mean over the mapped layers.
 
     \\( \lVert h^s / \lVert h^s \rVert - h^t / \lVert h^t \rVert \rVert^2 = 2 - 2 \cos(h^s, h^t) \\) for each example,
-    from 0 to 4; lengths do not matter. The paper pairs the layers below the last one, which is the layer map `"skip"`;
-    the last is left to the objective on the logits. For heads that read the first token.
+    from 0 to 4; \\( h^s \\) goes through a learned projection where the widths differ. The first token is the first
+    that is not padding. Vectors of another length change nothing. The paper sums over the layers where this takes the
+    mean: its weight is to be multiplied by their number.
+
+    For heads that read the first token, and several layers of a deeper teacher to follow; the paper leaves the last
+    layer to the logits, and so does the layer map `"skip"`.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        layers (`str` or `list`, *optional*, defaults to `"skip"`): `"uniform"`, `"skip"`, `"last"` or pairs
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
 
-    Source: Sun et al. 2019, *Patient Knowledge Distillation for BERT Model Compression*, arXiv:1908.09355, equation 7.
+    Source: Sun et al. 2019, *Patient Knowledge Distillation for BERT Model Compression*, arXiv:1908.09355.
 
     Example:
 
     ```python
-    >>> PKD().compare(torch.tensor([[[3.0, 4.0]]]), torch.tensor([[[1.0, 0.0]]]))
+    >>> student, teacher = torch.tensor([[[3.0, 4.0]]]), torch.tensor([[[1.0, 0.0]]])
+    >>> PKD().compare(student, teacher, torch.tensor([[True]]))
     tensor([0.8000])
     ```
     """
@@ -127,15 +140,7 @@ class PKD(HiddenStatesObjective):
     name: ClassVar[str] = "pkd"
     paper: ClassVar[str] = "Sun et al. 2019 (PKD), arXiv:1908.09355"
 
-    layers: str | Sequence[Sequence[int]] = field(
-        default="skip", metadata=HiddenStatesObjective.__dataclass_fields__["layers"].metadata
-    )
-
-    def unit(self, losses: torch.Tensor) -> Unit:
-        """Examples."""
-        return Unit.EXAMPLE
-
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        """Compare hidden states `(batch, tokens, width)` and return losses `(batch,)`."""
-        student, teacher = F.normalize(student[:, 0], dim=-1), F.normalize(teacher[:, 0], dim=-1)
-        return (student - teacher).square().sum(-1)
+    def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Compare hidden states `(batch, tokens, width)` at the first real token; return losses `(batch,)`."""
+        difference = normalised(first_token(student, mask)) - normalised(first_token(teacher, mask))
+        return difference.square().sum(-1)

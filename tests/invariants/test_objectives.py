@@ -25,7 +25,12 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "hidden_mse": {"layers": [[0, 0], [1, 2], [2, 4]]},
     "hidden_cosine": {},
     "embedding_mse": {},
-    "pkd": {"layers": [[1, 2], [2, 4]]},
+    "pkd": {},
+    "nst": {},
+    "fsp": {"layers": [[0, 0], [1, 2], [2, 4]]},
+    "rkd_distance": {"layers": [[0, 0], [1, 2], [2, 4]]},
+    "rkd_angle": {"pooling": "first"},
+    "similarity": {},
 }
 
 every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))

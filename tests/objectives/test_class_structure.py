@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_distill.errors import InputError
+from hf_distill.features.batch import BatchView
 from hf_distill.features.features import Features
-from hf_distill.features.units import BatchView, Unit
+from hf_distill.features.units import Unit
 from hf_distill.objectives.class_structure import DIST, DKD
 from hf_distill.objectives.logits import LogitsKL
 
