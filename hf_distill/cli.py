@@ -89,17 +89,17 @@ def compare(runs: tuple[Path, ...], picture: Path) -> None:
 @app.command()
 @debug_option
 def objectives() -> None:
-    """List the objectives: name, options, paper."""
+    """List the objectives: name, what they need, options, paper."""
     from dataclasses import fields
 
     from rich.table import Table
 
     from hf_distill.objectives import list_objectives
 
-    table = Table("name", "options (default)", "paper")
+    table = Table("name", "needs", "options (default)", "paper")
     for objective in list_objectives():
         options = [f"{entry.name} ({entry.default})" for entry in fields(objective) if entry.init]
-        table.add_row(objective.name, ", ".join(options), objective.paper)
+        table.add_row(objective.name, objective.reads, ", ".join(options), objective.paper)
     _print(table)
 
 

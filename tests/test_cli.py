@@ -80,6 +80,7 @@ def test_objectives_are_listed(main: Main) -> None:
     status, out, _ = main("objectives")
     assert status == 0
     assert all(objective.name in out for objective in list_objectives())
+    assert "hidden states" in out and "logits, labels" in out
 
 
 def test_tasks_are_listed(main: Main) -> None:

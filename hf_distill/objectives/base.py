@@ -40,6 +40,8 @@ class Objective(ABC):
     """The name by which recipes and flags call it."""
     paper: ClassVar[str] = ""
     """Where it comes from."""
+    reads: ClassVar[str] = ""
+    """What it compares, in words."""
     compares_examples: ClassVar[bool] = False
     """Whether examples are compared with each other, within the micro-batch: then its size is a setting."""
     projected: ClassVar[bool] = True
@@ -99,6 +101,8 @@ class Objective(ABC):
 class LogitsObjective(Objective):
     """An objective on the logits: one loss per example, or per predicted token where the logits are per token."""
 
+    reads: ClassVar[str] = "logits"
+
     @property
     def needs(self) -> Needs:
         """The teacher's logits."""
@@ -127,6 +131,8 @@ class LayersObjective(Objective):
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
     """
+
+    reads: ClassVar[str] = "hidden states"
 
     layers: str | Sequence[Sequence[int]] = field(
         default="uniform",

@@ -51,6 +51,7 @@ class DKD(SoftenedLogitsObjective):
 
     name: ClassVar[str] = "dkd"
     paper: ClassVar[str] = "Zhao et al. 2022 (DKD), arXiv:2203.08679"
+    reads: ClassVar[str] = "logits, labels"
 
     temperature: float = field(default=4.0, metadata={"help": "Temperature T that softens both sides; above 0."})
     alpha: float = field(default=1.0, metadata={"help": "Factor of the target class's part; at least 0."})
