@@ -3,12 +3,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from transformers import BertForTokenClassification, PreTrainedModel, Trainer
+
+from hf_distill.features.batch import BatchView
+from hf_distill.features.features import Features
+from hf_distill.features.units import Unit
+from hf_distill.objectives import LogitsObjective
 
 OBJECTIVES = ["logits_kl:weight=1.5,temperature=2", "hidden_mse:weight=0.25,layers=last"]
 
@@ -93,6 +99,60 @@ def test_an_objective_alone_needs_no_labels(
     loss = trainer.compute_loss(student.train(), batch)
     task_loss = F.cross_entropy(student(**batch).logits, labels)
     torch.testing.assert_close(trainer.compute_loss(student, {**batch, "labels": labels}), loss + 0.5 * task_loss)
+
+
+def test_an_objective_can_read_the_labels_and_the_masks_of_the_batch(
+    make_trainer: Callable, make_rows: Callable, collate: type, student: PreTrainedModel, teacher: PreTrainedModel
+) -> None:
+    seen = []
+
+    @dataclass
+    class Reading(LogitsObjective):
+        name = "reading"
+
+        def __call__(self, student: Features, teacher: Features, batch: BatchView) -> torch.Tensor:
+            seen.append(batch)
+            return super().__call__(student, teacher, batch)
+
+        def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+            return (student - teacher).abs().sum(-1)
+
+    batch = collate()(make_rows())
+    loss = make_trainer(student, teacher, objectives=[Reading()], task_weight=0.0).compute_loss(student.train(), batch)
+    difference = (student(**batch).logits - teacher(**batch).logits).abs().sum(-1).mean()
+    torch.testing.assert_close(loss, difference)
+    assert seen[0].labels.equal(batch["labels"])
+    assert seen[0].masks[Unit.TOKEN].equal(batch["attention_mask"].bool())
+
+
+def test_predicted_tokens_without_a_label_learn_the_whole_distribution(
+    make_trainer: Callable, make_bert: Callable, make_rows: Callable, collate: type
+) -> None:
+    student = make_bert(seed=1, model_class=BertForTokenClassification, num_hidden_layers=1)
+    teacher = make_bert(model_class=BertForTokenClassification)
+    rows = make_rows(4, tokens=True)
+    for row in rows:
+        row["prediction_mask"] = [True] * len(row["labels"])
+        row["labels"] = [-100] * len(row["labels"])
+    losses = [
+        make_trainer(student, teacher, objectives=[{"name": name, "temperature": 2.0}], task_weight=0.0).compute_loss(
+            student.train(), collate()(rows)
+        )
+        for name in ("dkd", "logits_kl")
+    ]
+    assert losses[0] > 0
+    torch.testing.assert_close(*losses)
+
+
+def test_objectives_that_need_no_projection_have_none(
+    make_trainer: Callable, narrow_student: PreTrainedModel, teacher: PreTrainedModel
+) -> None:
+    trainer = make_trainer(narrow_student, teacher, objectives=["rkd_distance", "nst", "hidden_mse:layers=last"])
+    assert list(trainer.projections.maps) == ["2_4"]
+    trainer.train()
+    trainer = make_trainer(narrow_student, teacher, objectives=["similarity"])
+    assert not list(trainer.projections.parameters())
+    trainer.train()
 
 
 def test_outputs_are_returned_where_they_are_asked_for(
@@ -192,10 +252,14 @@ def test_other_heads_than_single_label_classification_train(
         ids = torch.tensor([row["input_ids"][:3] for row in rows])
         return {"input_ids": ids, "labels": torch.tensor([labels_of_row] * len(rows))}
 
-    trainer = make_trainer(student, teacher, objectives=["logits_mse"])
+    name = "regression_mse" if problem == "regression" else "logits_bce"
+    trainer = make_trainer(student, teacher, objectives=["logits_mse", name])
     trainer.data_collator = collate
     trainer.train()
     batch = collate(make_rows(4))
     loss = trainer.compute_loss(student.train(), batch)
     own, theirs = student(**batch), teacher(**batch)
-    torch.testing.assert_close(loss, 0.5 * own.loss + (own.logits - theirs.logits).square().mean())
+    difference = (own.logits - theirs.logits).square().mean()
+    same = F.binary_cross_entropy_with_logits(own.logits, theirs.logits.sigmoid())
+    other = difference if problem == "regression" else same
+    torch.testing.assert_close(loss, 0.5 * own.loss + difference + other)

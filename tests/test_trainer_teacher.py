@@ -109,7 +109,8 @@ def test_labels_are_matched_by_name(
     permuted.config.id2label = {place: NAMES[label] for place, label in enumerate(order)}
     batch = collate()(make_rows())
     losses = [
-        make_trainer(student, one, objectives=["logits_kl", "logits_mse"]).compute_loss(student.train(), batch)
+        # The labels that dkd reads are the student's ids, and so are the teacher's logits by then.
+        make_trainer(student, one, objectives=["logits_kl", "logits_mse", "dkd"]).compute_loss(student.train(), batch)
         for one in (teacher, permuted)
     ]
     torch.testing.assert_close(losses[1], losses[0])

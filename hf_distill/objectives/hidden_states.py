@@ -53,6 +53,8 @@ class HiddenCosine(HiddenStatesObjective):
     r"""
     One minus the cosine between hidden states, for each real token, from 0 to 2.
 
+    \\( 1 - \cos(W h^s, h^t) \\) for each token; \\( W \\) is a learned projection where the widths differ.
+
     For a student that need not copy the lengths of the teacher's vectors.
 
     Args:

@@ -42,6 +42,20 @@ def test_features_of_equal_width_are_the_hidden_states(student: PreTrainedModel)
     assert features[2, 4].equal(expected[2])
 
 
+def test_layers_that_are_read_as_they_are_have_no_maps(narrow_student: PreTrainedModel) -> None:
+    expected = narrow_student(**BATCH, output_hidden_states=True).hidden_states
+    projections = Projections([], 16, 32, layers=[2, 0, 2])
+    features = capture(narrow_student, projections)
+    assert not list(projections.parameters())
+    assert features.keys() == {0, 2}
+    assert all(features[layer].equal(expected[layer]) for layer in (0, 2))
+
+
+def test_a_layer_can_be_read_both_ways(narrow_student: PreTrainedModel) -> None:
+    features = capture(narrow_student, Projections([(1, 2)], 16, 32, layers=[1]))
+    assert {key: states.shape[-1] for key, states in features.items()} == {(1, 2): 32, 1: 16}
+
+
 def test_initial_weights_keep_lengths_and_angles() -> None:
     weight = Projections([(1, 2)], 16, 32).maps["1_2"].weight
     torch.testing.assert_close(weight.T @ weight, torch.eye(16), atol=1e-5, rtol=0)
