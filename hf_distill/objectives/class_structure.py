@@ -178,7 +178,10 @@ class DIST(SoftenedLogitsObjective):
         given, wanted = (F.softmax(logits / self.temperature, dim=-1) for logits in (student, teacher))
         over_classes = 1.0 - _correlation(given.flatten(0, -2), wanted.flatten(0, -2)).view(given.shape[:-1])
         columns_s, columns_t = given.flatten(0, -2).T, wanted.flatten(0, -2).T
-        over_examples = (1.0 - _correlation(columns_s, columns_t, None if mask is None else mask.flatten())).mean()
+        mask = torch.ones_like(columns_s[0], dtype=torch.bool) if mask is None else mask.flatten()
+        over_examples = (1.0 - _correlation(columns_s, columns_t, mask)).mean()
+        # One example stands in no relation to another.
+        over_examples = torch.where(mask.sum() > 1, over_examples, 0.0)
         return self.temperature**2 * (self.beta * over_classes + self.gamma * over_examples)
 
 

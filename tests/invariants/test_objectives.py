@@ -12,6 +12,7 @@ import torch
 from transformers import BertForTokenClassification, PreTrainedModel, TrainerCallback
 
 from hf_distill import DistillationTrainer, list_objectives
+from hf_distill.features.units import Unit, unit_masks
 
 # An objective that is added to the catalogue needs an entry: the options that make it work on two classifiers.
 OBJECTIVES: dict[str, dict[str, Any]] = {
@@ -35,6 +36,7 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
 
 every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))
 COMPARING_EXAMPLES = sorted(entry.name for entry in list_objectives() if entry.compares_examples)
+every_objective_comparing_examples = pytest.mark.parametrize("name", COMPARING_EXAMPLES)
 every_objective_on_single_examples = pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - set(COMPARING_EXAMPLES)))
 either_head = pytest.mark.parametrize("tokens", [False, True], ids=["sequence", "token"])
 either_width = pytest.mark.parametrize("width", [32, 16], ids=["same_width", "projected"])
@@ -144,20 +146,53 @@ def test_accumulation_steps_change_nothing(
     assert_same_gradients(expected, gradients(8))
 
 
-@pytest.mark.parametrize("name", COMPARING_EXAMPLES)
-def test_accumulation_averages_what_micro_batches_say_by_their_examples(
+@every_objective_comparing_examples
+@either_head
+def test_accumulation_weighs_micro_batches_by_their_units(
+    name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, teacher = models(tokens, width=16)
+    options = {"objectives": [specification(name)], "task_weight": 0.0, "max_grad_norm": 0.0}
+    alone = make_trainer(copy.deepcopy(student), teacher, **options)
+    callback, batches = Gradients(), []
+    trainer = make_trainer(
+        student,
+        teacher,
+        rows=make_rows(8, tokens=tokens),
+        callbacks=[callback],
+        per_device_train_batch_size=3,
+        gradient_accumulation_steps=3,
+        **options,
+    )
+
+    def recording(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        batches.append(collate()(rows))
+        return batches[-1]
+
+    trainer.data_collator = recording
+    accumulated = gradients_of(trainer, callback)
+    assert [len(batch["labels"]) for batch in batches] == [3, 3, 2]
+    unit = Unit.PREDICTION if tokens and name == "dist" else Unit.EXAMPLE
+    units = [int(unit_masks(batch)[unit].sum()) for batch in batches]
+    for batch, number in zip(batches, units):
+        (loss_of(alone, batch) * number / sum(units)).backward()
+    parameters = alone.model.named_parameters()
+    assert_same_gradients({key: value.grad for key, value in parameters if value.grad is not None}, accumulated)
+
+
+@every_objective_comparing_examples
+def test_a_micro_batch_of_one_example_adds_nothing_of_relations(
     name: str, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
 ) -> None:
     student, teacher = models()
-    rows = make_rows(6)
-    options = {"objectives": [specification(name)], "task_weight": 0.0, "per_device_train_batch_size": 4}
-    trainer = make_trainer(student, teacher, rows=rows, gradient_accumulation_steps=2, **options)
-    trainer.model.train()
-    first, second = collate()(rows[:4]), collate()(rows[4:])
-    parts = [loss_of(trainer, first), loss_of(trainer, second)]
-    batches, _ = trainer.get_batch_samples(iter([first, second]), 2, trainer.args.device)
-    together = [trainer.compute_loss(trainer.model, batch) for batch in batches]
-    torch.testing.assert_close(sum(together), (4 * parts[0] + 2 * parts[1]) / 6, rtol=1e-5, atol=1e-6)
+    # The part of each row for itself is no relation.
+    own_part = {"beta": 0.0} if name == "dist" else {}
+    trainer = make_trainer(student, teacher, objectives=[{**specification(name), **own_part}], task_weight=0.0)
+    loss = loss_of(trainer, collate()(make_rows(1)))
+    loss.backward()
+    assert loss == 0
+    gradients = [parameter.grad for parameter in student.parameters() if parameter.grad is not None]
+    assert not any(gradient.any() for gradient in gradients)
 
 
 @every_objective
