@@ -42,8 +42,6 @@ class Objective(ABC):
     """Where it comes from."""
     reads: ClassVar[str] = ""
     """What it compares, in words."""
-    compares_examples: ClassVar[bool] = False
-    """Whether examples are compared with each other, within the micro-batch: then its size is a setting."""
     projected: ClassVar[bool] = True
     """Whether the student's hidden states are mapped to the teacher's width first, where the widths differ."""
 

@@ -13,10 +13,11 @@ import yaml
 from hf_distill.catalogue import Catalogue
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.objectives.base import Objective
-from hf_distill.objectives.class_structure import DIST, DKD
 from hf_distill.objectives.gram_matrices import FSP, NST
 from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
 from hf_distill.objectives.logits import LogitsBCE, LogitsCE, LogitsKL, LogitsMSE, RegressionMSE
+from hf_distill.objectives.logits_correlation import DIST
+from hf_distill.objectives.logits_decoupled import DKD
 from hf_distill.objectives.relations import RKDAngle, RKDDistance, Similarity
 
 ObjectiveSpecification = str | Mapping[str, Any] | Objective

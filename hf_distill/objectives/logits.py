@@ -9,13 +9,14 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
+from hf_distill.errors import InputError
 from hf_distill.objectives.base import LogitsObjective
 
 
 @dataclass
 class SoftenedLogitsObjective(LogitsObjective):
     """
-    An objective on distributions that a temperature makes softer, or sharper below 1.
+    An objective on logits that are divided by a temperature.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
@@ -30,17 +31,56 @@ class SoftenedLogitsObjective(LogitsObjective):
 
 
 @dataclass
-class LogitsKL(SoftenedLogitsObjective):
+class DistributionObjective(SoftenedLogitsObjective):
+    """
+    An objective on the distributions over classes, or over the teacher's likeliest classes.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
+    """
+
+    top_k: int | None = field(
+        default=None,
+        metadata={"help": "How many of the teacher's likeliest classes to compare, at least 2; all if left out."},
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.top_k is not None and (type(self.top_k) is not int or self.top_k < 2):
+            raise InputError(
+                f"objective {self.name}: top_k must be a whole number at least 2, or left out; got {self.top_k!r}"
+            )
+
+    def _log_probabilities(self, student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if self.top_k is not None and self.top_k < teacher.shape[-1]:
+            teacher, classes = teacher.topk(self.top_k, dim=-1)
+            student = student.gather(-1, classes)
+        return F.log_softmax(student / self.temperature, dim=-1), F.log_softmax(teacher / self.temperature, dim=-1)
+
+
+def kl_divergence(student_log: torch.Tensor, teacher_log: torch.Tensor) -> torch.Tensor:
+    """Return KL(teacher || student) over the last dimension of log-probabilities."""
+    return F.kl_div(student_log, teacher_log, reduction="none", log_target=True).sum(-1)
+
+
+@dataclass
+class LogitsKL(DistributionObjective):
     r"""
     Kullback-Leibler divergence of the student's softened distribution from the teacher's.
 
     \\( T^2 \sum_c p^t_c (\log p^t_c - \log p^s_c) \\) with \\( p = \mathrm{softmax}(z / T) \\), at least 0. The
     factor \\( T^2 \\) keeps the size of the gradient, \\( T (p^s - p^t) \\), comparable over temperatures. Adding a
-    constant to all logits of an example changes nothing.
+    constant to all logits of an example changes nothing. With `top_k`, both distributions are renormalised over the
+    k classes with the teacher's largest logits, and the student is told nothing of the others.
+
+    The usual choice where one of several classes is right.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
         temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
 
     Source: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531.
 
@@ -57,24 +97,24 @@ class LogitsKL(SoftenedLogitsObjective):
 
     def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Compare logits `(..., classes)` and return losses `(...,)`."""
-        student_log = F.log_softmax(student / self.temperature, dim=-1)
-        teacher_log = F.log_softmax(teacher / self.temperature, dim=-1)
-        divergence = F.kl_div(student_log, teacher_log, reduction="none", log_target=True).sum(-1)
-        return divergence * self.temperature**2
+        return kl_divergence(*self._log_probabilities(student, teacher)) * self.temperature**2
 
 
 @dataclass
-class LogitsCE(SoftenedLogitsObjective):
+class LogitsCE(DistributionObjective):
     r"""
-    Cross-entropy of the student's softened distribution with the teacher's as the labels.
+    Cross-entropy of the student's softened distribution against the teacher's.
 
-    \\( -T^2 \sum_c p^t_c \log p^s_c \\) with \\( p = \mathrm{softmax}(z / T) \\), at least the teacher's entropy
-    times \\( T^2 \\). Its gradient is that of `logits_kl`, which is 0 where student and teacher agree and so is easier
-    to read in a log; this form is there to reproduce what was trained with it.
+    \\( -T^2 \sum_c p^t_c \log p^s_c \\) with \\( p = \mathrm{softmax}(z / T) \\), at least \\( T^2 \\) times the
+    entropy of \\( p^t \\): the divergence of `logits_kl` and that entropy, which no student can change. The gradient
+    is that of `logits_kl`. `top_k` is as in `logits_kl`.
+
+    For runs that are compared with published ones that report this value; `logits_kl` is 0 when all is learned.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
         temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
 
     Source: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531.
 
@@ -91,36 +131,38 @@ class LogitsCE(SoftenedLogitsObjective):
 
     def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Compare logits `(..., classes)` and return losses `(...,)`."""
-        wanted = F.softmax(teacher / self.temperature, dim=-1)
-        given_log = F.log_softmax(student / self.temperature, dim=-1)
-        return -(wanted * given_log).sum(-1) * self.temperature**2
+        student_log, teacher_log = self._log_probabilities(student, teacher)
+        return -(teacher_log.exp() * student_log).sum(-1) * self.temperature**2
 
 
 @dataclass
 class LogitsBCE(SoftenedLogitsObjective):
     r"""
-    Binary cross-entropy of each label with the teacher's probability of it: for multi-label heads.
+    Binary cross-entropy of the student's softened yes or no to each label against the teacher's, mean over labels.
 
-    \\( -\frac{T^2}{C} \sum_c q^t_c \log q^s_c + (1 - q^t_c) \log(1 - q^s_c) \\) with
-    \\( q = \mathrm{sigmoid}(z / T) \\), at least the teacher's own entropy. The mean over the labels keeps it on the
-    scale of the task loss of such a head, [`~torch.nn.BCEWithLogitsLoss`].
+    \\( -\frac{T^2}{C} \sum_c \left( q^t_c \log q^s_c + (1 - q^t_c) \log (1 - q^s_c) \right) \\) with
+    \\( q = \sigma(z / T) \\), at least \\( T^2 \\) times the mean entropy of \\( q^t \\). The mean over the C labels
+    is that of the task loss of a multi-label head.
+
+    For multi-label heads, where any number of labels is right and logits do not compete.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
         temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
 
-    Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, with a Bernoulli distribution for each label.
+    Source: Yang et al. 2023, *Multi-Label Knowledge Distillation*, arXiv:2308.06453 (there as a divergence, which has
+    the same gradient).
 
     Example:
 
     ```python
-    >>> LogitsBCE().compare(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, -3.0]]))
-    tensor([0.6931])
+    >>> LogitsBCE().compare(torch.tensor([[0.5, 1.0, -1.0]]), torch.tensor([[2.0, 1.0, 0.0]]))
+    tensor([0.6430])
     ```
     """
 
     name: ClassVar[str] = "logits_bce"
-    paper: ClassVar[str] = "Hinton et al. 2015, arXiv:1503.02531, a label at a time"
+    paper: ClassVar[str] = "Yang et al. 2023 (multi-label), arXiv:2308.06453"
 
     def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Compare logits `(..., labels)` and return losses `(...,)`."""
@@ -133,6 +175,8 @@ class LogitsBCE(SoftenedLogitsObjective):
 class LogitsMSE(LogitsObjective):
     r"""
     Mean squared difference of the logits, \\( \frac{1}{C} \sum_c (z^s_c - z^t_c)^2 \\), at least 0.
+
+    Keeps what a softmax throws away, and has no temperature to choose.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
@@ -158,21 +202,27 @@ class LogitsMSE(LogitsObjective):
 @dataclass
 class RegressionMSE(LogitsMSE):
     r"""
-    Squared difference from the teacher's value, \\( (z^s - z^t)^2 \\), at least 0: for regression heads.
+    Squared difference of the predicted value from the teacher's, mean over the outputs of the head.
 
-    A head of several values gives the mean over them.
+    \\( \frac{1}{C} \sum_c (y^s_c - y^t_c)^2 \\), at least 0, for the logits `(batch, 1)` of a regression head or
+    `(batch, outputs)` of one with several. The mean over outputs is that of the task loss of a regression head.
+
+    For regression heads, such as the similarity of two sentences. It is `logits_mse` under the name of what it is
+    there.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
 
-    Source: Ba, Caruana 2014, *Do Deep Nets Really Need to be Deep?*, arXiv:1312.6184.
+    Source: Saputra et al. 2019, *Distilling Knowledge From a Deep Pose Regressor Network*, arXiv:1908.00858 (the
+    imitation loss without the weight of its confidence).
 
     Example:
 
     ```python
-    >>> RegressionMSE().compare(torch.tensor([[2.5]]), torch.tensor([[4.0]]))
-    tensor([2.2500])
+    >>> RegressionMSE().compare(torch.tensor([[3.0]]), torch.tensor([[2.5]]))
+    tensor([0.2500])
     ```
     """
 
     name: ClassVar[str] = "regression_mse"
+    paper: ClassVar[str] = "Saputra et al. 2019, arXiv:1908.00858"

@@ -34,7 +34,6 @@ class RelationsObjective(ExampleStatesObjective):
     """
 
     projected: ClassVar[bool] = False
-    compares_examples: ClassVar[bool] = True
 
     pooling: str = field(
         default="mean", metadata={"help": 'An example\'s vector: "mean" of its real tokens, or the "first" of them.'}

@@ -5,13 +5,19 @@ import torch
 
 from hf_distill.features.pooling import first_token, mean_of_tokens
 
-STATES = torch.tensor([[[1.0], [3.0], [float("nan")]], [[float("inf")], [5.0], [7.0]], [[2.0], [2.0], [2.0]]])
-MASK = torch.tensor([[True, True, False], [False, True, True], [False, False, False]])
+STATES = torch.tensor([[[1.0, 2.0], [3.0, 6.0]], [[4.0, 4.0], [8.0, 1.0]], [[9.0, 9.0], [9.0, 9.0]]])
+MASK = torch.tensor([[True, True], [False, True], [False, False]])
 
 
-def test_first_real_token_is_taken_and_zeros_where_there_is_none() -> None:
-    assert first_token(STATES, MASK).tolist() == [[1.0], [5.0], [0.0]]
+def test_the_first_token_is_the_first_that_is_real() -> None:
+    assert first_token(STATES, MASK).tolist() == [[1.0, 2.0], [8.0, 1.0], [0.0, 0.0]]
 
 
-def test_mean_is_over_real_tokens_and_zeros_where_there_is_none() -> None:
-    assert mean_of_tokens(STATES, MASK).tolist() == [[2.0], [6.0], [0.0]]
+def test_the_mean_is_that_of_the_real_tokens() -> None:
+    assert mean_of_tokens(STATES, MASK).tolist() == [[2.0, 4.0], [8.0, 1.0], [0.0, 0.0]]
+
+
+def test_padding_may_hold_anything() -> None:
+    states = torch.where(MASK[..., None], STATES, float("nan")).requires_grad_()
+    (first_token(states, MASK) + mean_of_tokens(states, MASK)).sum().backward()
+    assert states.grad.isfinite().all()

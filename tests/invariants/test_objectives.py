@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -14,36 +15,51 @@ from transformers import BertForTokenClassification, PreTrainedModel, TrainerCal
 from hf_distill import DistillationTrainer, list_objectives
 from hf_distill.features.units import Unit, unit_masks
 
+LAYERS = [[0, 0], [1, 2], [2, 4]]
+
+
+@dataclass
+class Entry:
+    """What the tests need to know of an objective."""
+
+    options: dict[str, Any] = field(default_factory=dict)
+    micro_batch: bool = False
+    """Whether it compares the units of a micro-batch with each other, so that its value depends on how it is cut."""
+
+
 # An objective that is added to the catalogue needs an entry: the options that make it work on two classifiers.
-OBJECTIVES: dict[str, dict[str, Any]] = {
-    "logits_kl": {"temperature": 2.0},
-    "logits_ce": {"temperature": 2.0},
-    "dkd": {},
-    "dist": {},
-    "logits_mse": {},
-    "logits_bce": {"temperature": 2.0},
-    "regression_mse": {},
-    "hidden_mse": {"layers": [[0, 0], [1, 2], [2, 4]]},
-    "hidden_cosine": {},
-    "embedding_mse": {},
-    "pkd": {},
-    "nst": {},
-    "fsp": {"layers": [[0, 0], [1, 2], [2, 4]]},
-    "rkd_distance": {"layers": [[0, 0], [1, 2], [2, 4]]},
-    "rkd_angle": {"pooling": "first"},
-    "similarity": {},
+OBJECTIVES: dict[str, Entry] = {
+    "logits_kl": Entry({"temperature": 2.0}),
+    "logits_ce": Entry({"temperature": 2.0, "top_k": 2}),
+    "logits_bce": Entry({"temperature": 2.0}),
+    "logits_mse": Entry(),
+    "regression_mse": Entry(),
+    "dkd": Entry({"temperature": 2.0}),
+    "dist": Entry({"temperature": 2.0, "gamma": 2.0}, micro_batch=True),
+    "hidden_mse": Entry({"layers": LAYERS}),
+    "hidden_cosine": Entry(),
+    "embedding_mse": Entry(),
+    "pkd": Entry({"layers": LAYERS}),
+    "nst": Entry({"layers": LAYERS}),
+    "fsp": Entry({"layers": LAYERS}),
+    "rkd_distance": Entry({"layers": LAYERS}, micro_batch=True),
+    "rkd_angle": Entry({"pooling": "first"}, micro_batch=True),
+    "similarity": Entry({"layers": LAYERS}, micro_batch=True),
 }
 
 every_objective = pytest.mark.parametrize("name", sorted(OBJECTIVES))
-COMPARING_EXAMPLES = sorted(entry.name for entry in list_objectives() if entry.compares_examples)
-every_objective_comparing_examples = pytest.mark.parametrize("name", COMPARING_EXAMPLES)
-every_objective_on_single_examples = pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - set(COMPARING_EXAMPLES)))
+objectives_of_units = pytest.mark.parametrize(
+    "name", sorted(name for name, entry in OBJECTIVES.items() if not entry.micro_batch)
+)
+objectives_of_micro_batches = pytest.mark.parametrize(
+    "name", sorted(name for name, entry in OBJECTIVES.items() if entry.micro_batch)
+)
 either_head = pytest.mark.parametrize("tokens", [False, True], ids=["sequence", "token"])
 either_width = pytest.mark.parametrize("width", [32, 16], ids=["same_width", "projected"])
 
 
 def specification(name: str) -> dict[str, Any]:
-    return {"name": name, "weight": 1.5, **OBJECTIVES[name]}
+    return {"name": name, "weight": 1.5, **OBJECTIVES[name].options}
 
 
 class Gradients(TrainerCallback):
@@ -119,7 +135,7 @@ def test_the_order_of_the_batch_changes_nothing(
     torch.testing.assert_close(loss_of(trainer, collate()(rows[::-1])), expected, rtol=1e-5, atol=1e-6)
 
 
-@every_objective_on_single_examples
+@objectives_of_units
 @either_head
 def test_accumulation_steps_change_nothing(
     name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable
@@ -146,7 +162,7 @@ def test_accumulation_steps_change_nothing(
     assert_same_gradients(expected, gradients(8))
 
 
-@every_objective_comparing_examples
+@objectives_of_micro_batches
 @either_head
 def test_accumulation_weighs_micro_batches_by_their_units(
     name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
@@ -180,7 +196,7 @@ def test_accumulation_weighs_micro_batches_by_their_units(
     assert_same_gradients({key: value.grad for key, value in parameters if value.grad is not None}, accumulated)
 
 
-@every_objective_comparing_examples
+@objectives_of_micro_batches
 def test_a_micro_batch_of_one_example_adds_nothing_of_relations(
     name: str, models: Callable, make_rows: Callable, make_trainer: Callable, collate: type
 ) -> None:
@@ -201,7 +217,7 @@ def test_a_student_that_is_a_copy_of_the_teacher_has_nothing_to_learn(
     name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable
 ) -> None:
     teacher = models(tokens)[1]
-    options = {"layers": "uniform"} if "layers" in OBJECTIVES[name] else {}
+    options = {"layers": "uniform"} if "layers" in OBJECTIVES[name].options else {}
     callback = Gradients()
     trainer = make_trainer(
         copy.deepcopy(teacher),
@@ -289,7 +305,7 @@ def test_a_row_of_padding_alone_does_not_count(
     torch.testing.assert_close(loss_of(trainer, batch), loss_of(trainer, collate()(rows[:3])), rtol=1e-5, atol=1e-6)
 
 
-@every_objective_on_single_examples
+@objectives_of_units
 @either_head
 @pytest.mark.parametrize("ignored", [[0], [0, 1, 2, 3]], ids=["one_batch", "every_batch"])
 def test_micro_batches_without_a_label_keep_the_gradients_of_one_batch(

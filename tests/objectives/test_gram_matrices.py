@@ -8,71 +8,82 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_distill.errors import InputError
-from hf_distill.features.features import Features
 from hf_distill.objectives.gram_matrices import FSP, NST
 
-MASK = [[True, True, True, True], [True, False, True, False]]
+from . import reference
 
 
-def states(width: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(2, 4, width))
+def test_nst_has_its_golden_value() -> None:
+    # One neuron each: k(t, t) + k(s, s) - 2 k(s, t) = 1 + 1 - 2 * 0.6^2; the last token is padding.
+    student, teacher = torch.tensor([[[1.0], [0.0], [5.0]]]), torch.tensor([[[3.0], [4.0], [7.0]]])
+    losses = NST().compare(student, teacher, torch.tensor([[True, True, False]]))
+    assert losses.tolist() == [pytest.approx(1.28, abs=1e-6)]
 
 
-def nst(student: np.ndarray, teacher: np.ndarray) -> float:
-    """The discrepancy of neurons, the columns of `(tokens, width)`, from the definition."""
-
-    def kernel(one: np.ndarray, other: np.ndarray) -> float:
-        pairs = [(a, b) for a in one.T for b in other.T]
-        return np.mean([(a @ b / (np.linalg.norm(a) * np.linalg.norm(b))) ** 2 for a, b in pairs])
-
-    return kernel(teacher, teacher) + kernel(student, student) - 2 * kernel(student, teacher)
+def test_fsp_has_its_golden_value() -> None:
+    # (1 * 3 + 2 * 4) / 2 = 5.5 of the student, (1 * 2 + 0 * 5) / 2 = 1 of the teacher; the last token is padding.
+    student = torch.tensor([[[1.0], [2.0], [9.0]]]), torch.tensor([[[3.0], [4.0], [9.0]]])
+    teacher = torch.tensor([[[1.0], [0.0], [8.0]]]), torch.tensor([[[2.0], [5.0], [8.0]]])
+    losses = FSP().compare(student, teacher, torch.tensor([[True, True, False]]))
+    assert losses.tolist() == [pytest.approx(20.25)]
 
 
-def flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return sum(np.outer(a, b) for a, b in zip(first, second)) / len(first)
-
-
-@settings(max_examples=10, deadline=None, derandomize=True)
-@given(widths=st.tuples(st.integers(1, 5), st.integers(1, 5)), seed=st.integers(0, 999))
-def test_nst_agrees_with_numpy(widths: tuple[int, int], seed: int) -> None:
-    student, teacher = states(widths[0], seed), states(widths[1], seed + 1)
-    losses = NST().compare(torch.tensor(student), torch.tensor(teacher), torch.tensor(MASK))
-    for row, mask in enumerate(MASK):
-        assert losses[row].item() == pytest.approx(nst(student[row][mask], teacher[row][mask]), abs=1e-8)
-
-
-@settings(max_examples=10, deadline=None, derandomize=True)
-@given(width=st.integers(1, 5), seed=st.integers(0, 999))
-def test_fsp_agrees_with_numpy(width: int, seed: int) -> None:
-    layers = [states(width, seed + number) for number in range(4)]
-    first_s, second_s, first_t, second_t = (torch.tensor(layer) for layer in layers)
-    losses = FSP().compare((first_s, second_s), (first_t, second_t), torch.tensor(MASK))
-    for row, mask in enumerate(MASK):
-        student, teacher = (flow(layers[at][row][mask], layers[at + 1][row][mask]) for at in (0, 2))
-        assert losses[row].item() == pytest.approx(((student - teacher) ** 2).mean(), abs=1e-10)
-
-
-def test_fsp_is_the_mean_over_the_steps_of_the_layer_map() -> None:
-    objective = FSP(layers=[[0, 0], [1, 2], [2, 4]])
-    objective.bind(student_layers=2, teacher_layers=4)
-    student = {pair: torch.tensor(states(3, number)).float() for number, pair in enumerate(objective.pairs)}
-    teacher = {pair[1]: torch.tensor(states(3, 10 + pair[1])).float() for pair in objective.pairs}
-    found = objective(Features(hidden_states=student), Features(hidden_states=teacher))
-    all_real = torch.ones(2, 4, dtype=torch.bool)
-    steps = [
-        objective.compare((student[one], student[other]), (teacher[one[1]], teacher[other[1]]), all_real)
-        for one, other in zip(objective.pairs, objective.pairs[1:])
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(
+    batch=st.integers(1, 3),
+    tokens=st.integers(1, 5),
+    student_width=st.integers(1, 4),
+    teacher_width=st.integers(1, 4),
+    seed=st.integers(0, 999),
+)
+def test_nst_agrees_with_the_formula(
+    batch: int, tokens: int, student_width: int, teacher_width: int, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    student = generator.normal(size=(batch, tokens, student_width))
+    teacher = generator.normal(size=(batch, tokens, teacher_width))
+    mask = generator.random((batch, tokens)) < 0.7
+    losses = NST().compare(torch.tensor(student), torch.tensor(teacher), torch.tensor(mask))
+    expected = [
+        reference.nst(ours[real], theirs[real]) if real.any() else 0.0
+        for ours, theirs, real in zip(student, teacher, mask)
     ]
-    torch.testing.assert_close(found, sum(steps) / 2)
+    np.testing.assert_allclose(losses.numpy(), expected, atol=1e-9)
 
 
-def test_fsp_needs_two_layers() -> None:
-    with pytest.raises(InputError, match=r"^objective fsp: layers must give 2 pairs or more, .*'last' gives 1$"):
-        FSP(layers="last").bind(student_layers=2, teacher_layers=4)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(batch=st.integers(1, 3), tokens=st.integers(1, 5), width=st.integers(1, 4), seed=st.integers(0, 999))
+def test_fsp_agrees_with_the_formula(batch: int, tokens: int, width: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    states = generator.normal(size=(4, batch, tokens, width))
+    mask = generator.random((batch, tokens)) < 0.7
+    student, teacher = tuple(map(torch.tensor, states[:2])), tuple(map(torch.tensor, states[2:]))
+    losses = FSP().compare(student, teacher, torch.tensor(mask))
+    expected = [
+        reference.fsp((states[0, row][real], states[1, row][real]), (states[2, row][real], states[3, row][real]))
+        if real.any()
+        else 0.0
+        for row, real in enumerate(mask)
+    ]
+    np.testing.assert_allclose(losses.numpy(), expected, atol=1e-9)
 
 
-@pytest.mark.parametrize("scale", [0.0, 1e-20])
-def test_nst_of_dead_neurons_has_a_finite_gradient(scale: float) -> None:
-    student = torch.full((1, 3, 2), scale, requires_grad=True)
-    NST().compare(student, torch.ones(1, 3, 2), torch.ones(1, 3, dtype=torch.bool)).sum().backward()
+def test_nst_does_not_care_which_neuron_is_which_nor_how_strong() -> None:
+    generator = torch.Generator().manual_seed(0)
+    teacher = torch.randn(2, 3, 4, generator=generator)
+    student = 3 * teacher[..., [2, 0, 3, 1]]
+    losses = NST().compare(student, teacher, torch.ones(2, 3, dtype=torch.bool))
+    torch.testing.assert_close(losses, torch.zeros(2), atol=1e-6, rtol=0)
+
+
+def test_nst_of_neurons_that_are_silent_has_a_finite_gradient() -> None:
+    student = torch.zeros(1, 2, 3, requires_grad=True)
+    NST().compare(student, torch.ones(1, 2, 3), torch.ones(1, 2, dtype=torch.bool)).sum().backward()
     assert student.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("layers", "depth"), [("last", 2), ([[1, 2]], 2), ("uniform", 1)])
+def test_fsp_needs_two_pairs_of_layers(layers: object, depth: int) -> None:
+    with pytest.raises(InputError, match=r"^objective fsp: layers must give 2 pairs or more, as \[\[0, 0\]") as error:
+        FSP(layers=layers).bind(student_layers=depth, teacher_layers=4)
+    assert "\n" not in str(error.value)

@@ -7,9 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hf_distill.errors import InputError
+from hf_distill.features.batch import BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.units import Unit
+from hf_distill.objectives import build_objective
 from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
+
+from . import reference
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 5))
 
@@ -32,30 +37,54 @@ def test_hidden_cosine_has_its_golden_value() -> None:
     assert HiddenCosine().compare(student, teacher).item() == pytest.approx(0.292893, abs=1e-6)
 
 
-def test_pkd_has_its_golden_value_at_the_first_real_token_alone() -> None:
-    student = torch.tensor([[[9.0, 9.0], [3.0, 4.0], [9.0, 9.0]]]).double()
-    teacher = torch.tensor([[[0.0, 7.0], [1.0, 0.0], [5.0, -5.0]]]).double()
-    losses = PKD().compare(student, teacher, torch.tensor([[False, True, True]]))
-    assert losses.tolist() == [pytest.approx(0.8, abs=1e-12)]
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e3])
+def test_pkd_has_its_golden_value_at_every_length(scale: float) -> None:
+    student, teacher = torch.tensor([[[3.0, 4.0], [9.0, 9.0]]]), torch.tensor([[[1.0, 0.0], [0.0, 7.0]]])
+    losses = PKD().compare(scale * student, teacher, torch.tensor([[True, True]]))
+    assert losses.tolist() == [pytest.approx(0.8, abs=1e-6)]
+
+
+def test_embedding_mse_is_hidden_mse_of_the_embeddings() -> None:
+    objective, other = EmbeddingMSE(), HiddenMSE(layers=[[0, 0]])
+    for entry in (objective, other):
+        entry.bind(student_layers=2, teacher_layers=4)
+    assert objective.needs == Needs(hidden_states=frozenset({0}))
+    student, teacher = (torch.tensor(values) for values in states((2, 3, 4), 0))
+    features = Features(hidden_states={(0, 0): student}), Features(hidden_states={0: teacher})
+    torch.testing.assert_close(objective(*features), other(*features))
+    assert objective(*features)[0, 0].item() == pytest.approx(
+        reference.mean_squared_difference(student[0, 0], teacher[0, 0])
+    )
+
+
+def test_embedding_mse_has_its_golden_value() -> None:
+    student = torch.tensor([[[1.0, 1.0], [9.0, 9.0]]])
+    assert EmbeddingMSE().compare(student, torch.zeros_like(student)).tolist() == [[1.0, 81.0]]
+
+
+def test_embedding_mse_has_no_layers_to_choose() -> None:
+    with pytest.raises(InputError, match="^objective embedding_mse: there is no option 'layers'; there are: weight;"):
+        build_objective("embedding_mse:layers=last")
+    assert build_objective("embedding_mse").to_dict() == {"name": "embedding_mse", "weight": 1.0}
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(shape=SHAPES, seed=st.integers(0, 999))
-def test_pkd_agrees_with_numpy(shape: tuple[int, ...], seed: int) -> None:
+def test_pkd_agrees_with_the_formula(shape: tuple[int, ...], seed: int) -> None:
     student, teacher = states(shape, seed)
-    losses = PKD().compare(torch.tensor(student), torch.tensor(teacher), torch.ones(shape[:2], dtype=torch.bool))
-    for row, loss in enumerate(losses):
-        one, other = student[row][0], teacher[row][0]
-        cosine = one @ other / np.sqrt((one @ one) * (other @ other))
-        assert loss.item() == pytest.approx(2 - 2 * cosine, abs=1e-9)
-
-
-def test_pkd_ignores_length_even_where_its_square_is_nothing_in_half_precision() -> None:
-    objective = PKD(layers=[[1, 1]])
-    objective.bind(student_layers=1, teacher_layers=1)
-    student, teacher = torch.tensor([[[3e-4, 4e-4]]]).half(), torch.tensor([[[1e-4, 0.0]]]).half()
-    losses = objective(Features(hidden_states={(1, 1): student}), Features(hidden_states={1: teacher}))
-    assert losses.item() == pytest.approx(0.8, abs=1e-2)
+    mask = np.random.default_rng(seed).random(shape[:2]) < 0.7
+    objective = PKD(layers=[[1, 2]])
+    objective.bind(student_layers=2, teacher_layers=4)
+    losses = objective(
+        Features(hidden_states={(1, 2): torch.tensor(student)}),
+        Features(hidden_states={2: torch.tensor(teacher)}),
+        BatchView(masks={Unit.TOKEN: torch.tensor(mask)}),
+    )
+    expected = [
+        reference.pkd(ours[real], theirs[real]) if real.any() else 0.0
+        for ours, theirs, real in zip(student, teacher, mask)
+    ]
+    np.testing.assert_allclose(losses.numpy(), expected, atol=1e-9)
 
 
 def test_pkd_of_zeros_has_a_finite_gradient() -> None:
@@ -66,16 +95,6 @@ def test_pkd_of_zeros_has_a_finite_gradient() -> None:
 
 def test_pkd_counts_examples() -> None:
     assert PKD().unit(torch.zeros(2)) is Unit.EXAMPLE
-
-
-def test_embedding_mse_compares_the_embeddings_and_has_no_layer_map() -> None:
-    objective = EmbeddingMSE(weight=2.0)
-    objective.bind(student_layers=2, teacher_layers=4)
-    assert objective.pairs == [(0, 0)]
-    assert objective.to_dict() == {"name": "embedding_mse", "weight": 2.0}
-    student, teacher = (torch.tensor(values) for values in states((2, 3, 4), 0))
-    losses = objective(Features(hidden_states={(0, 0): student}), Features(hidden_states={0: teacher}))
-    torch.testing.assert_close(losses, HiddenMSE().compare(student.float(), teacher.float()).to(losses.dtype))
 
 
 @settings(max_examples=20, deadline=None)
@@ -132,9 +151,7 @@ def test_hidden_states_objectives_count_tokens() -> None:
 
 @pytest.mark.parametrize("layers", ["uniformly", [], [[1]], [[1, 2.0]], [[True, 1]], 3, None])
 def test_wrong_layers_are_refused_by_name(layers: object) -> None:
-    with pytest.raises(
-        ValueError, match=r"^objective hidden_mse: layers must be uniform, skip, last, or pairs"
-    ) as error:
+    with pytest.raises(ValueError, match=r"^objective hidden_mse: layers must be uniform, skip, last, or") as error:
         HiddenMSE(layers=layers)
     assert "\n" not in str(error.value)
 

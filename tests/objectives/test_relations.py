@@ -1,8 +1,6 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 import pytest
 import torch
@@ -10,113 +8,160 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hf_distill.errors import InputError
-from hf_distill.features.batch import BatchView
-from hf_distill.features.features import Features
-from hf_distill.features.units import Unit
+from hf_distill.objectives import build_objective
 from hf_distill.objectives.relations import RelationsObjective, RKDAngle, RKDDistance, Similarity
 
-RELATIONS = [RKDDistance, RKDAngle, Similarity]
-every_relation = pytest.mark.parametrize("objective_class", RELATIONS)
+from . import reference
+
+CLASSES = [RKDDistance, RKDAngle, Similarity]
+every_objective = pytest.mark.parametrize("objective_class", CLASSES, ids=lambda entry: entry.name)
 
 
-def smooth_l1(one: float, other: float) -> float:
-    difference = abs(one - other)
-    return difference**2 / 2 if difference < 1 else difference - 0.5
+def relate(objective: RelationsObjective, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    return objective.relate(student, teacher, torch.ones(len(student), dtype=torch.bool))
 
 
-def rkd_distance(student: np.ndarray, teacher: np.ndarray) -> float:
-    def relative(vectors: np.ndarray) -> np.ndarray:
-        distances = np.array([[np.sqrt(((a - b) ** 2).sum()) for b in vectors] for a in vectors])
-        return distances / distances[distances > 0].mean()
-
-    one, other = relative(student), relative(teacher)
-    return np.mean([smooth_l1(a, b) for a, b in zip(one.flat, other.flat)])
-
-
-def rkd_angle(student: np.ndarray, teacher: np.ndarray) -> float:
-    def cosine(vectors: np.ndarray, i: int, j: int, k: int) -> float:
-        one, other = vectors[i] - vectors[j], vectors[k] - vectors[j]
-        return one @ other / (np.linalg.norm(one) * np.linalg.norm(other))
-
-    number = len(student)
-    triplets = [triplet for triplet in product(range(number), repeat=3) if len(set(triplet)) == 3]
-    return sum(smooth_l1(cosine(student, *places), cosine(teacher, *places)) for places in triplets) / number**3
-
-
-def similarity(student: np.ndarray, teacher: np.ndarray) -> float:
-    def rows(vectors: np.ndarray) -> np.ndarray:
-        products = np.array([[a @ b for b in vectors] for a in vectors])
-        return products / np.sqrt((products**2).sum(1, keepdims=True))
-
-    return ((rows(student) - rows(teacher)) ** 2).sum() / len(student) ** 2
-
-
-REFERENCES = {RKDDistance: rkd_distance, RKDAngle: rkd_angle, Similarity: similarity}
-
-
-def vectors(number: int, width: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).normal(size=(number, width))
-
-
-def relate(objective: RelationsObjective, student: np.ndarray, teacher: np.ndarray) -> float:
-    real = torch.ones(len(student), dtype=torch.bool)
-    return objective.relate(torch.tensor(student), torch.tensor(teacher), real).item()
+def vectors(number: int, width: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(number, width, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def test_rkd_distance_has_its_golden_value() -> None:
-    student, teacher = np.array([[0.0], [1.0], [2.0]]), np.array([[0.0], [1.0], [3.0]])
-    assert relate(RKDDistance(), student, teacher) == pytest.approx(0.0138889, abs=1e-6)
+    student, teacher = torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [1.0], [3.0]])
+    assert relate(RKDDistance(), student, teacher).item() == pytest.approx(0.0138889, abs=1e-7)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
-@given(number=st.integers(3, 6), widths=st.tuples(st.integers(2, 5), st.integers(2, 5)), seed=st.integers(0, 999))
-def test_relations_agree_with_numpy(number: int, widths: tuple[int, int], seed: int) -> None:
-    student, teacher = vectors(number, widths[0], seed), vectors(number, widths[1], seed + 1)
-    for objective_class, reference in REFERENCES.items():
-        assert relate(objective_class(), student, teacher) == pytest.approx(reference(student, teacher), abs=1e-6)
+def test_rkd_angle_has_its_golden_value() -> None:
+    # Cosines 0, 1/sqrt(2), 1/sqrt(2) against 1, -1, 1; each angle is met in both directions.
+    student = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    teacher = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
+    assert relate(RKDAngle(), student, teacher).item() == pytest.approx(2 * 1.75 / 27, abs=1e-6)
 
 
-@every_relation
-def test_scale_and_turn_of_the_space_change_nothing(objective_class: type[RelationsObjective]) -> None:
-    teacher = vectors(5, 4, 0)
-    turn, _ = np.linalg.qr(vectors(4, 4, 1))
-    assert relate(objective_class(), 7.0 * teacher @ turn, teacher) == pytest.approx(0, abs=1e-6)
+def test_similarity_has_its_golden_value() -> None:
+    # Rows (1, 0) and (0, 1) against (1, 1) / sqrt(2) twice: 2 (2 - sqrt(2)) / 4.
+    student, teacher = torch.eye(2), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    assert relate(Similarity(), student, teacher).item() == pytest.approx(1 - 2**-0.5, abs=1e-6)
 
 
-@every_relation
-@pytest.mark.parametrize("pooling", ["first", "mean"])
-def test_padding_and_rows_of_padding_take_no_part(objective_class: type[RelationsObjective], pooling: str) -> None:
-    objective = objective_class(layers=[[1, 1]], pooling=pooling)
-    objective.bind(student_layers=1, teacher_layers=1)
-    generator = torch.Generator().manual_seed(0)
-    student, teacher = torch.randn(5, 3, 4, generator=generator), torch.randn(5, 3, 6, generator=generator)
-    mask = torch.tensor([[1, 1, 1], [1, 1, 0], [0, 0, 0], [0, 1, 1], [1, 0, 0]]).bool()
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(
+    objective_class=st.sampled_from(CLASSES),
+    pooling=st.sampled_from(["first", "mean"]),
+    batch=st.integers(1, 5),
+    tokens=st.integers(1, 3),
+    student_width=st.integers(1, 4),
+    teacher_width=st.integers(1, 4),
+    seed=st.integers(0, 999),
+)
+def test_relations_agree_with_the_formula(
+    objective_class: type[RelationsObjective],
+    pooling: str,
+    batch: int,
+    tokens: int,
+    student_width: int,
+    teacher_width: int,
+    seed: int,
+) -> None:
+    generator = np.random.default_rng(seed)
+    student = generator.normal(size=(batch, tokens, student_width))
+    teacher = generator.normal(size=(batch, tokens, teacher_width))
+    mask = generator.random((batch, tokens)) < 0.7
+    losses = objective_class(pooling=pooling).compare(torch.tensor(student), torch.tensor(teacher), torch.tensor(mask))
+    pool = reference.mean_of_tokens if pooling == "mean" else reference.first_tokens
+    expected = getattr(reference, objective_class.name)(pool(student, mask), pool(teacher, mask))
+    np.testing.assert_allclose(losses.numpy(), [expected] * batch, rtol=1e-6, atol=1e-9)
 
-    def losses(rows: list[int], filling: float) -> torch.Tensor:
-        filled = [states.masked_fill(~mask.unsqueeze(-1), filling)[rows] for states in (student, teacher)]
-        return objective(
-            Features(hidden_states={1: filled[0]}),
-            Features(hidden_states={1: filled[1]}),
-            BatchView(masks={Unit.TOKEN: mask[rows]}),
-        )
 
-    found = losses([0, 1, 2, 3, 4], float("nan"))
-    assert found[2] == 0
-    torch.testing.assert_close(found[[0, 1, 3, 4]], losses([0, 1, 3, 4], 0.0))
+@every_objective
+@pytest.mark.parametrize("scale", [1e-9, 0.1, 1e6])
+def test_a_scaled_copy_has_nothing_to_learn(objective_class: type[RelationsObjective], scale: float) -> None:
+    states, mask = vectors(5, 4)[:, None], torch.ones(5, 1, dtype=torch.bool)
+    losses = objective_class().compare(scale * states, states, mask)
+    torch.testing.assert_close(losses, torch.zeros(5).double(), atol=1e-12, rtol=0)
 
 
-@every_relation
-@pytest.mark.parametrize("number", [1, 2])
-def test_few_or_equal_examples_have_finite_gradients(objective_class: type[RelationsObjective], number: int) -> None:
-    student = torch.ones(number, 2, 4, requires_grad=True)
-    mask = torch.ones(number, 2, dtype=torch.bool)
-    losses = objective_class().compare(student, torch.ones(number, 2, 4), mask)
+@every_objective
+def test_a_turned_copy_has_nothing_to_learn(objective_class: type[RelationsObjective]) -> None:
+    teacher, turn = vectors(5, 4), torch.linalg.qr(vectors(4, 4, seed=1)).Q
+    assert relate(objective_class(), teacher @ turn, teacher).item() == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("objective_class", "number"),
+    [(RKDDistance, 1), (Similarity, 1), (RKDAngle, 1), (RKDAngle, 2)],
+    ids=lambda value: getattr(value, "name", value),
+)
+@pytest.mark.parametrize("padding", [0, 2])
+def test_too_few_examples_give_0_and_no_gradient(
+    objective_class: type[RelationsObjective], number: int, padding: int
+) -> None:
+    student, teacher = vectors(number + padding, 4)[:, None].requires_grad_(), vectors(number + padding, 4, 1)[:, None]
+    mask = (torch.arange(number + padding) < number)[:, None]
+    losses = objective_class().compare(student, teacher, mask)
     losses.sum().backward()
-    assert losses.tolist() == pytest.approx([0.0] * number, abs=1e-6)
-    assert student.grad.isfinite().all()
+    torch.testing.assert_close(losses, torch.zeros_like(losses), atol=1e-12, rtol=0)
+    torch.testing.assert_close(student.grad, torch.zeros_like(student), atol=1e-12, rtol=0)
 
 
-@every_relation
-def test_wrong_pooling_is_refused_by_name(objective_class: type[RelationsObjective]) -> None:
-    with pytest.raises(InputError, match=f"^objective {objective_class.name}: pooling must be first or mean"):
-        objective_class(pooling="max")
+@every_objective
+@pytest.mark.parametrize("padding", [0, 1, 4])
+def test_examples_without_a_real_token_take_no_part(objective_class: type[RelationsObjective], padding: int) -> None:
+    student, teacher = vectors(4, 3), vectors(4, 3, seed=1)
+    mask = torch.arange(4 + padding) < 4
+    more = torch.full((padding, 3), 9.0).double()
+    losses = objective_class().compare(
+        torch.cat([student, more])[:, None], torch.cat([teacher, -more])[:, None], mask[:, None]
+    )
+    torch.testing.assert_close(
+        losses[:4], objective_class().compare(student[:, None], teacher[:, None], mask[:4, None])
+    )
+
+
+@every_objective
+def test_a_micro_batch_without_a_real_token_is_finite(objective_class: type[RelationsObjective]) -> None:
+    student = vectors(3, 4)[:, None].requires_grad_()
+    losses = objective_class().compare(student, vectors(3, 4, 1)[:, None], torch.zeros(3, 1, dtype=torch.bool))
+    losses.sum().backward()
+    assert not losses.any()
+    assert not student.grad.any()
+
+
+@every_objective
+@pytest.mark.parametrize("same", [torch.zeros(4, 3), torch.ones(4, 3), torch.eye(4)[[0, 0, 1, 1]]])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_examples_that_are_the_same_keep_everything_finite(
+    objective_class: type[RelationsObjective], same: torch.Tensor, dtype: torch.dtype
+) -> None:
+    for student, teacher in ((same.to(dtype), vectors(4, 2).to(dtype)), (vectors(4, 2).to(dtype), same.to(dtype))):
+        student = student.clone().requires_grad_()
+        loss = relate(objective_class(), student, teacher)
+        loss.backward()
+        assert loss.isfinite()
+        # No square root's derivative at 0 and no division by a tiny length.
+        assert student.grad.abs().max() < 100
+
+
+def test_a_pair_that_differs_by_rounding_does_not_count_as_a_distance() -> None:
+    student = vectors(4, 8).float()
+    student[1] = student[0]
+    nearly = student.clone()
+    nearly[1] += 1e-7
+    expected = relate(RKDDistance(), student, vectors(4, 8, seed=1).float())
+    torch.testing.assert_close(
+        relate(RKDDistance(), nearly, vectors(4, 8, seed=1).float()), expected, rtol=1e-4, atol=0
+    )
+
+
+@every_objective
+def test_poolings_make_different_vectors(objective_class: type[RelationsObjective]) -> None:
+    states, mask = torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(0)), torch.ones(4, 3).bool()
+    first = objective_class(pooling="first").compare(*states, mask)
+    torch.testing.assert_close(first, objective_class().compare(*states[:, :, :1], mask[:, :1]))
+    assert not first.allclose(objective_class(pooling="mean").compare(*states, mask))
+
+
+@pytest.mark.parametrize("value", ["max", "Mean", 1, None, ["mean"]])
+def test_pooling_must_be_one_of_two(value: object) -> None:
+    with pytest.raises(InputError, match="^objective similarity: pooling must be first or mean; got") as error:
+        build_objective({"name": "similarity", "pooling": value})
+    assert "\n" not in str(error.value)
