@@ -196,7 +196,7 @@ class ExampleStatesObjective(LayersObjective):
     """
     An objective on hidden states: one loss per example, averaged over the pairs of the layer map.
 
-    An example without a real token has a loss of 0.
+    An example without a real token has a loss of 0, and the trainer does not count it.
 
     Args:
         weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.

@@ -139,9 +139,9 @@ class RKDAngle(RelationsObjective):
         """Compare the angles among vectors `(batch, width)`, of `real` `(batch,)` ones; return one value."""
         pairs = real[:, None] & real[None, :]
         different = ~torch.eye(len(real), dtype=torch.bool, device=real.device)
-        # An angle has an apex j and two other ends: with i = j it is not defined, with i = k it is the same for all.
-        sides = pairs & different
-        angles = sides[:, :, None] & sides[:, None, :] & different
+        # Entries are (apex j, end i, end k). With i = j or k = j both cosines are 0 anyway; with i = k there is no
+        # angle, though the cosine is 1, or 0 where i and j are at the same place.
+        angles = pairs[:, :, None] & pairs[:, None, :] & different
         losses = F.smooth_l1_loss(_cosines(student), _cosines(teacher), reduction="none")
         return torch.where(angles, losses, 0.0).sum() / real.sum().clamp(min=1) ** 3
 

@@ -103,6 +103,10 @@ def test_too_few_examples_give_0_and_no_gradient(
     torch.testing.assert_close(student.grad, torch.zeros_like(student), atol=1e-12, rtol=0)
 
 
+def test_two_examples_at_the_same_place_form_no_angle() -> None:
+    assert relate(RKDAngle(), torch.ones(2, 3), torch.eye(2)) == 0
+
+
 @every_objective
 @pytest.mark.parametrize("padding", [0, 1, 4])
 def test_examples_without_a_real_token_take_no_part(objective_class: type[RelationsObjective], padding: int) -> None:
