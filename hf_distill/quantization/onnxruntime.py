@@ -89,9 +89,11 @@ def _nodes_of_head(model_file: Path) -> list[str]:
     import onnx
 
     graph = onnx.load(model_file, load_external_data=False).graph
-    # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul.
-    parts = {node.name: node.name.split("/")[1] for node in graph.node if node.op_type in ("MatMul", "Gemm")}
-    (body, _), *_ = Counter(parts.values()).most_common(1)
+    # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul. Of a node with another
+    # name nothing is known, and it is quantized.
+    products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
+    parts = {name: name.split("/")[1] for name in products if name.startswith("/")}
+    body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
     head = [name for name, part in parts.items() if part != body]
     # ONNX Runtime makes a MatMul of this name and an Add of every Gemm before it looks at what to leave out.
     return [*head, *(f"{name}_MatMul" for name in head)]

@@ -118,6 +118,23 @@ def test_weights_are_in_int8(quantized: Path) -> None:
 
 
 @needs_optimum
+@pytest.mark.parametrize(
+    ("names", "head"),
+    [
+        (["/bert/a/MatMul", "/bert/b/MatMul", "/classifier/Gemm"], ["/classifier/Gemm", "/classifier/Gemm_MatMul"]),
+        (["MatMul_1", "MatMul_2", ""], []),
+    ],
+)
+def test_head_is_told_by_the_names_of_its_nodes(names: list[str], head: list[str], tmp_path: Path) -> None:
+    import onnx
+    from onnx import helper
+
+    nodes = [helper.make_node("MatMul", ["x", "y"], [f"z{place}"], name=name) for place, name in enumerate(names)]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "graph", [], [])), tmp_path / "model.onnx")
+    assert onnxruntime._nodes_of_head(tmp_path / "model.onnx") == head
+
+
+@needs_optimum
 def test_head_stays_in_floats(checkpoint: Path, quantized: Path) -> None:
     import onnx
 
