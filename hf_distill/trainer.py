@@ -102,20 +102,19 @@ class DistillationTrainer(Trainer):
     def _fit_student(self, student: PreTrainedModel) -> None:
         """Settle layer maps and label order for this student, and attach its projections."""
         self._needs, self._label_order = Needs(), None
-        pairs: list[tuple[int, int]] = []
-        layers: list[int] = []
+        student_needs, pairs, widths = Needs(), [], (0, 0)
         if self.teacher is not None:
             config = self.teacher.config
             for objective in self.objectives:
-                objective.bind(student.config.num_hidden_layers, config.num_hidden_layers)
+                objective.bind(student.config, config)
             self._needs = Needs.union(objective.needs for objective in self.objectives)
-            pairs = [pair for objective in self.objectives if objective.projected for pair in objective.pairs]
-            layers = [pair[0] for objective in self.objectives if not objective.projected for pair in objective.pairs]
+            student_needs = Needs.union(objective.student_needs for objective in self.objectives)
+            pairs = [pair for objective in self.objectives for pair in objective.projected_pairs]
+            if pairs:
+                widths = (student.config.hidden_size, config.hidden_size)
             if self._needs.logits:
                 self._label_order = _label_order(student, config)
-        teacher_width = self.teacher.config.hidden_size if pairs else 0
-        student_width = student.config.hidden_size if pairs else 0
-        self.projections = Projections(pairs, student_width, teacher_width, self._projection_seed, layers)
+        self.projections = Projections(pairs, *widths, self._projection_seed, student_needs)
         self.projections.attach(student)
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, *args: Any) -> tuple[list, Any]:
@@ -192,7 +191,7 @@ class DistillationTrainer(Trainer):
     ) -> tuple[torch.Tensor | None, Any]:
         """Return the model's task loss, if the batch has labels, and its outputs."""
         inputs = self._for_student(inputs)
-        if self._needs.hidden_states:
+        if self.projections.reads_hidden_states:
             inputs["output_hidden_states"] = True
         # Label smoothing of a batch without a label divides 0 by 0, in the gradient too.
         if self.label_smoother is not None and Unit.LABEL in masks and not masks[Unit.LABEL].any():
@@ -209,7 +208,9 @@ class DistillationTrainer(Trainer):
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "
                 f"{tuple(logits.shape)}; both need the same kind of head and the same labels"
             )
-        return Features(logits=logits, hidden_states=self.projections.read(outputs))
+        features = self.projections.read(outputs)
+        features.logits = logits
+        return features
 
     def _for_student(self, inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         return select_inputs(inputs, self._student_inputs)

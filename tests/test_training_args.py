@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import HfArgumentParser
+from transformers import BertConfig, HfArgumentParser
 
 from hf_distill import DistillationTrainingArguments
 from hf_distill.errors import InputError
@@ -36,7 +36,7 @@ def test_objectives_are_made_afresh_each_time(make_args: Callable) -> None:
     args = make_args(objectives=MIXED)
     first, again = args.make_objectives(), args.make_objectives()
     assert first == again == [LogitsKL(temperature=2), HiddenMSE(layers=[[1, 3]])]
-    first[1].bind(2, 4)
+    first[1].bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
     assert again[1].pairs == []
 
 

@@ -14,15 +14,18 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from hf_distill.errors import InputError
+from hf_distill.features.attention import AttentionCapture, AttentionStates
+from hf_distill.features.features import Features, Needs
 
 MODULE_NAME = "distillation_projections"
 FILE_NAME = "projections.safetensors"
 OUTPUT_KEY = "distillation_features"
+PARTS = ("query", "key", "value")
 
 
 class Projections(nn.Module):
     """
-    The student's hidden states as the objectives want them, computed inside the student's own forward.
+    What the objectives want of the student beside its logits, computed inside the student's own forward.
 
     The module is attached to the student, so that the optimizer, gradient clipping and every wrapper (DDP, FSDP) see
     one model. What it computes leaves the student's forward as part of a plain dict, because DDP looks for unused
@@ -34,7 +37,8 @@ class Projections(nn.Module):
         teacher_width (`int`): Width of the teacher's hidden states. A pair has a learned linear map only where the
             widths differ.
         seed (`int`, *optional*, defaults to 42): Seed of the initial weights; every process must give the same.
-        layers (`Iterable[int]`, *optional*): Layers of the student that objectives read in its own width.
+        needs ([`Needs`], *optional*): What objectives read of the student as it is: hidden states in its own width,
+            queries, keys and values.
     """
 
     def __init__(
@@ -43,13 +47,16 @@ class Projections(nn.Module):
         student_width: int,
         teacher_width: int,
         seed: int = 42,
-        layers: Iterable[int] = (),
+        needs: Needs | None = None,
     ):
         super().__init__()
         self.pairs = sorted(set(pairs))
-        self.layers = sorted(set(layers))
+        needs = needs or Needs()
+        self.layers, self.attention = sorted(needs.hidden_states), sorted(needs.attention)
         self.maps = nn.ModuleDict()
         self.enabled = False
+        self._capture: AttentionCapture | None = None
+        self._recorded: dict[int, AttentionStates] = {}
         if student_width != teacher_width:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
@@ -59,6 +66,11 @@ class Projections(nn.Module):
     @staticmethod
     def _key(pair: tuple[int, int]) -> str:
         return f"{pair[0]}_{pair[1]}"
+
+    @property
+    def reads_hidden_states(self) -> bool:
+        """Whether the student must be asked for its hidden states."""
+        return bool(self.pairs or self.layers)
 
     def forward(self, hidden_states: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
         """Return the hidden states of each pair's student layer in the teacher's width, then those of the layers."""
@@ -70,26 +82,55 @@ class Projections(nn.Module):
             result[key] = self.maps[key](states.to(self.maps[key].weight.dtype)) if key in self.maps else states
         return result | {str(layer): hidden_states[layer] for layer in self.layers}
 
-    def read(self, outputs: dict[str, Any]) -> dict[tuple[int, int] | int, torch.Tensor]:
-        """Take what `forward` computed out of the student's output, keyed by pair or by layer."""
-        features = outputs[OUTPUT_KEY] if self.pairs or self.layers else {}
-        projected = {pair: features[self._key(pair)] for pair in self.pairs}
-        return projected | {layer: features[str(layer)] for layer in self.layers}
+    def recorded_attention(self) -> dict[str, torch.Tensor]:
+        """
+        Return the queries, keys and values of the forward pass that is at its end.
+
+        Raises:
+            InputError: If no gradient can reach the student through them.
+        """
+        recorded = {
+            f"{part}_{layer}": getattr(self._recorded[layer], part) for layer in self.attention for part in PARTS
+        }
+        if recorded and torch.is_grad_enabled() and not any(states.requires_grad for states in recorded.values()):
+            raise InputError(
+                "gradient_checkpointing: with use_reentrant no gradient comes back from queries, keys and values; add "
+                "gradient_checkpointing_kwargs={'use_reentrant': False}"
+            )
+        return recorded
+
+    def read(self, outputs: dict[str, Any]) -> Features:
+        """Take what was captured out of the student's output: hidden states keyed by pair or by layer, attention."""
+        captured = outputs[OUTPUT_KEY] if self.pairs or self.layers or self.attention else {}
+        projected = {pair: captured[self._key(pair)] for pair in self.pairs}
+        attention = {
+            layer: AttentionStates(*(captured[f"{part}_{layer}"] for part in PARTS), heads=self._capture.heads)
+            for layer in self.attention
+        }
+        return Features(
+            hidden_states=projected | {layer: captured[str(layer)] for layer in self.layers}, attention=attention
+        )
 
     @contextmanager
     def capturing(self) -> Iterator[None]:
-        """Let the student's forward return the projected features; outside of this its output is untouched."""
+        """Let the student's forward return what objectives want; outside of this its output is untouched."""
         self.enabled = True
         try:
-            yield
+            if self._capture is None:
+                yield
+            else:
+                with self._capture.recording() as self._recorded:
+                    yield
         finally:
-            self.enabled = False
+            self.enabled, self._recorded = False, {}
 
     def attach(self, student: PreTrainedModel) -> None:
         """Make this module part of `student`, in place of projections that an earlier trainer attached."""
         detach(student)
-        if not self.pairs and not self.layers:
+        if not self.pairs and not self.layers and not self.attention:
             return
+        if self.attention:
+            self._capture = AttentionCapture(student, self.attention)
         student.add_module(MODULE_NAME, self)
         self.to(device=student.device)
         student.register_forward_hook(_add_features)
@@ -135,12 +176,13 @@ def detach(student: nn.Module) -> None:
 
 
 def _add_features(student: nn.Module, args: tuple, outputs: Any) -> dict[str, Any] | None:
-    """Forward hook of the student: put the projected features in the output, in place of all its hidden states."""
+    """Forward hook of the student: put what objectives want in the output, in place of all its hidden states."""
     projections = getattr(student, MODULE_NAME, None)
     if projections is None or not projections.enabled:
         return None
     result = dict(outputs)
-    result[OUTPUT_KEY] = projections(result.pop("hidden_states"))
+    captured = projections(result.pop("hidden_states")) if projections.reads_hidden_states else {}
+    result[OUTPUT_KEY] = captured | projections.recorded_attention()
     return result
 
 

@@ -11,6 +11,7 @@ import transformers
 from transformers import AutoConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
+from hf_distill.features.attention import AttentionCapture
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.knowledge.source import KnowledgeSource
@@ -18,7 +19,7 @@ from hf_distill.knowledge.source import KnowledgeSource
 
 class LiveTeacher(KnowledgeSource):
     """
-    A model asked for its logits and hidden states, in eval mode and without gradients.
+    A model asked for its logits, hidden states, queries, keys and values, in eval mode and without gradients.
 
     Args:
         model ([`~transformers.PreTrainedModel`]): The teacher. It is put in eval mode.
@@ -28,6 +29,7 @@ class LiveTeacher(KnowledgeSource):
         super().__init__(model.config)
         self.model = model.eval()
         self._names = input_names(model)
+        self._captures: dict[frozenset[int], AttentionCapture] = {}
 
     @property
     def input_names(self) -> list[str]:
@@ -49,7 +51,8 @@ class LiveTeacher(KnowledgeSource):
         inputs = select_inputs(batch, self.input_names or None)
         if needs.hidden_states:
             inputs["output_hidden_states"] = True
-        outputs = self.model(**inputs, return_dict=True)
+        with self._capture(needs.attention).recording() as attention:
+            outputs = self.model(**inputs, return_dict=True)
         logits = outputs.get("logits") if needs.logits else None
         if needs.logits and logits is None:
             raise InputError(
@@ -57,9 +60,14 @@ class LiveTeacher(KnowledgeSource):
                 "load the teacher with a head for the task"
             )
         states = {layer: outputs["hidden_states"][layer] for layer in sorted(needs.hidden_states)}
-        knowledge = Features(logits=logits, hidden_states=states)
+        knowledge = Features(logits=logits, hidden_states=states, attention=attention)
         _check_finite(knowledge, type(self.model).__name__)
         return knowledge
+
+    def _capture(self, layers: frozenset[int]) -> AttentionCapture:
+        if layers not in self._captures:
+            self._captures[layers] = AttentionCapture(self.model, layers)
+        return self._captures[layers]
 
 
 def load_teacher(path: str | Path, **options: object) -> PreTrainedModel:
@@ -89,6 +97,9 @@ def _check_finite(knowledge: Features, teacher: str) -> None:
     # Rows of pure padding may hold anything, so hidden states are judged only where no logits vouch for them.
     if not named:
         named = {f"hidden state {layer}": states for layer, states in knowledge.hidden_states.items()}
+        for layer, states in knowledge.attention.items():
+            named |= {f"queries of layer {layer}": states.query, f"keys of layer {layer}": states.key}
+            named |= {f"values of layer {layer}": states.value}
     for what, values in named.items():
         finite = torch.isfinite(values.flatten(1)).all(1)
         if not finite.all():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import torch
+from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView
@@ -56,12 +57,26 @@ class Objective(ABC):
         """What must be asked of the teacher."""
 
     @property
-    def pairs(self) -> LayerPairs:
-        """The `(student layer, teacher layer)` pairs whose hidden states are compared."""
+    def student_needs(self) -> Needs:
+        """What must be asked of the student as it is, beside what is projected."""
+        return Needs(logits=self.needs.logits)
+
+    @property
+    def projected_pairs(self) -> LayerPairs:
+        """The `(student layer, teacher layer)` pairs whose hidden states are compared in the teacher's width."""
         return []
 
-    def bind(self, student_layers: int, teacher_layers: int) -> None:  # noqa: B027 (not every objective has layers)
-        """Settle the layer map for these two models."""
+    def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:  # noqa: B027 (not all have layers)
+        """
+        Settle what depends on the two models, such as the layer map.
+
+        Args:
+            student ([`~transformers.PretrainedConfig`]): The student's configuration.
+            teacher ([`~transformers.PretrainedConfig`]): The teacher's configuration.
+
+        Raises:
+            InputError: If the objective cannot compare these two.
+        """
 
     @abstractmethod
     def unit(self, losses: torch.Tensor) -> Unit:
@@ -142,9 +157,10 @@ class LayersObjective(Objective):
         super().__post_init__()
         check_layers(self.layers, f"objective {self.name}")
 
-    def bind(self, student_layers: int, teacher_layers: int) -> None:
+    def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
         """Settle the layer map for these two models."""
-        self._pairs = resolve_layers(self.layers, student_layers, teacher_layers, f"objective {self.name}")
+        depths = student.num_hidden_layers, teacher.num_hidden_layers
+        self._pairs = resolve_layers(self.layers, *depths, f"objective {self.name}")
 
     @property
     def pairs(self) -> LayerPairs:
@@ -153,8 +169,18 @@ class LayersObjective(Objective):
 
     @property
     def needs(self) -> Needs:
-        """The teacher's layers that the layer map names."""
+        """Hidden states of the teacher's layers that the layer map names."""
         return Needs(hidden_states=frozenset(teacher for _, teacher in self._pairs))
+
+    @property
+    def student_needs(self) -> Needs:
+        """Hidden states of the student's layers that the layer map names, unless they are projected."""
+        return Needs(hidden_states=frozenset() if self.projected else frozenset(layer for layer, _ in self._pairs))
+
+    @property
+    def projected_pairs(self) -> LayerPairs:
+        """The pairs of the layer map, if their hidden states are compared in the teacher's width."""
+        return self._pairs if self.projected else []
 
     def _states(self, student: Features, teacher: Features) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return the student's and the teacher's hidden states of each pair, in 32 bits at least."""

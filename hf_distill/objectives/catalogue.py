@@ -12,6 +12,8 @@ import yaml
 
 from hf_distill.catalogue import Catalogue
 from hf_distill.errors import InputError, nearest_name
+from hf_distill.objectives.attention import AttentionKL, AttentionMSE
+from hf_distill.objectives.attention_relations import MiniLM, MiniLMv2
 from hf_distill.objectives.base import Objective
 from hf_distill.objectives.gram_matrices import FSP, NST
 from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
@@ -26,6 +28,7 @@ _CATALOGUE: Catalogue[type[Objective]] = Catalogue(
     "objective",
     LogitsKL, LogitsCE, DKD, DIST, LogitsMSE, LogitsBCE, RegressionMSE,
     HiddenMSE, HiddenCosine, EmbeddingMSE, PKD, NST, FSP,
+    AttentionMSE, AttentionKL, MiniLM, MiniLMv2,
     RKDDistance, RKDAngle, Similarity,
 )  # fmt: skip
 
@@ -42,7 +45,7 @@ def list_objectives() -> list[type[Objective]]:
     ```python
     >>> from hf_distill import list_objectives
     >>> sorted(objective.name for objective in list_objectives())[:2]
-    ['dist', 'dkd']
+    ['attention_kl', 'attention_mse']
     ```
     """
     return list(_CATALOGUE.values())

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import torch
+from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.features.pooling import real_states
@@ -90,13 +91,14 @@ class FSP(ExampleStatesObjective):
     name: ClassVar[str] = "fsp"
     paper: ClassVar[str] = "Yim et al. 2017 (FSP), CVPR 2017"
 
-    def bind(self, student_layers: int, teacher_layers: int) -> None:
+    def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
         """Settle the layer map for these two models; it must have two pairs at least."""
-        super().bind(student_layers, teacher_layers)
+        super().bind(student, teacher)
+        depths = [student.num_hidden_layers, teacher.num_hidden_layers]
         if len(self.pairs) < 2:
             raise InputError(
-                f"objective {self.name}: layers must give 2 pairs or more, as [[0, 0], "
-                f"[{student_layers}, {teacher_layers}]] does; {self.layers!r} gives {len(self.pairs)}"
+                f"objective {self.name}: layers must give 2 pairs or more, as [[0, 0], {depths}] does; "
+                f"{self.layers!r} gives {len(self.pairs)}"
             )
 
     def _compared(self, states: list[TwoLayers]) -> list[tuple[TwoLayers, TwoLayers]]:

@@ -119,7 +119,7 @@ def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokeniz
         check_same_tokenizer(tokenizer, load_tokenizer(path, "student.model"))
     student = student_config(origin, **section.model_dump(exclude={"model"}))
     for specification in recipe.objectives or []:
-        build_objective(specification).bind(student.num_hidden_layers, teacher.num_hidden_layers)
+        build_objective(specification).bind(student, teacher)
 
 
 def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> int:

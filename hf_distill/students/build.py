@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 
 import torch
-from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
 from hf_distill.features.layer_map import uniform
+from hf_distill.features.layers import layer_prefix
 from hf_distill.students.narrow import narrow_config, narrow_tensor
 
 logger = logging.getLogger(__name__)
@@ -122,15 +122,6 @@ def _shallow_config(teacher: PretrainedConfig, layers: list[int]) -> PretrainedC
             setattr(config, name, [value[layer] for layer in layers])
     config.num_hidden_layers = len(layers)
     return config
-
-
-def layer_prefix(model: PreTrainedModel) -> str | None:
-    """Return the name of the list that holds the transformer layers; `None` if they are not one list (ALBERT)."""
-    depth = model.config.num_hidden_layers
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth and not re.search(r"\.\d+\.", f".{name}."):
-            return name
-    return None
 
 
 def _start_from(student: PreTrainedModel, teacher: PreTrainedModel, layers: list[int]) -> None:

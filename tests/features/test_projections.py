@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
 from hf_distill.errors import InputError
+from hf_distill.features.features import Needs
 from hf_distill.features.projections import FILE_NAME, MODULE_NAME, Projections, detach
 
 BATCH = {"input_ids": torch.tensor([[1, 2, 3], [4, 5, 6]])}
@@ -19,7 +20,7 @@ BATCH = {"input_ids": torch.tensor([[1, 2, 3], [4, 5, 6]])}
 def capture(student: PreTrainedModel, projections: Projections) -> dict[tuple[int, int], torch.Tensor]:
     projections.attach(student)
     with projections.capturing():
-        return projections.read(student(**BATCH, output_hidden_states=True))
+        return projections.read(student(**BATCH, output_hidden_states=True)).hidden_states
 
 
 def test_different_widths_have_a_map_for_each_pair() -> None:
@@ -44,7 +45,7 @@ def test_features_of_equal_width_are_the_hidden_states(student: PreTrainedModel)
 
 def test_layers_that_are_read_as_they_are_have_no_maps(narrow_student: PreTrainedModel) -> None:
     expected = narrow_student(**BATCH, output_hidden_states=True).hidden_states
-    projections = Projections([], 16, 32, layers=[2, 0, 2])
+    projections = Projections([], 16, 32, needs=Needs(hidden_states=frozenset({0, 2})))
     features = capture(narrow_student, projections)
     assert not list(projections.parameters())
     assert features.keys() == {0, 2}
@@ -52,7 +53,7 @@ def test_layers_that_are_read_as_they_are_have_no_maps(narrow_student: PreTraine
 
 
 def test_a_layer_can_be_read_both_ways(narrow_student: PreTrainedModel) -> None:
-    features = capture(narrow_student, Projections([(1, 2)], 16, 32, layers=[1]))
+    features = capture(narrow_student, Projections([(1, 2)], 16, 32, needs=Needs(hidden_states=frozenset({1}))))
     assert {key: states.shape[-1] for key, states in features.items()} == {(1, 2): 32, 1: 16}
 
 

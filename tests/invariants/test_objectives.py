@@ -42,6 +42,10 @@ OBJECTIVES: dict[str, Entry] = {
     "pkd": Entry({"layers": LAYERS}),
     "nst": Entry({"layers": LAYERS}),
     "fsp": Entry({"layers": LAYERS}),
+    "attention_mse": Entry({"layers": [[1, 2], [2, 4]]}),
+    "attention_kl": Entry(),
+    "minilm": Entry({"layers": [[1, 2], [2, 4]]}),
+    "minilm_v2": Entry({"relation_heads": 8}),
     "rkd_distance": Entry({"layers": LAYERS}, micro_batch=True),
     "rkd_angle": Entry({"pooling": "first"}, micro_batch=True),
     "similarity": Entry({"layers": LAYERS}, micro_batch=True),
@@ -80,7 +84,7 @@ def models(make_bert: Callable[..., PreTrainedModel]) -> Callable[..., tuple[Pre
     def make(tokens: bool = False, width: int = 32, **options: Any) -> tuple[PreTrainedModel, PreTrainedModel]:
         if tokens:
             options["model_class"] = BertForTokenClassification
-        small = {"num_hidden_layers": 2, "hidden_size": width, "num_attention_heads": width // 8}
+        small = {"num_hidden_layers": 2, "hidden_size": width}
         return make_bert(seed=1, **small, **options), make_bert(seed=0, **options)
 
     return make

@@ -176,3 +176,62 @@ def mean_of_tokens(states: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def first_tokens(states: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A vector for each example with a real token."""
     return np.array([rows[real][0] for rows, real in zip(states, mask) if real.any()])
+
+
+def attention_scores(queries: np.ndarray, keys: np.ndarray, heads: int) -> list[np.ndarray]:
+    """The real tokens of one example; a matrix for each head."""
+    size = queries.shape[1] // heads
+    return [
+        np.array(
+            [
+                [product_of(q[first : first + size], k[first : first + size]) / math.sqrt(size) for k in keys]
+                for q in queries
+            ]
+        )
+        for first in range(0, size * heads, size)
+    ]
+
+
+def divergence_of_rows(student: list[np.ndarray], teacher: list[np.ndarray]) -> list[float]:
+    """The loss of every token, given the scores of each head."""
+    return [
+        sum(divergence(softmax(wanted[row]), softmax(given[row])) for given, wanted in zip(student, teacher))
+        / len(student)
+        for row in range(len(student[0]))
+    ]
+
+
+def attention_mse(student: dict[str, np.ndarray], teacher: dict[str, np.ndarray], heads: int) -> list[float]:
+    """The real tokens of one example; so are those below."""
+    ours, theirs = (attention_scores(states["query"], states["key"], heads) for states in (student, teacher))
+    tokens = len(ours[0])
+    return [
+        sum(
+            (ours[head][row, column] - theirs[head][row, column]) ** 2
+            for head in range(heads)
+            for column in range(tokens)
+        )
+        / (heads * tokens)
+        for row in range(tokens)
+    ]
+
+
+def attention_kl(student: dict[str, np.ndarray], teacher: dict[str, np.ndarray], heads: int) -> list[float]:
+    return divergence_of_rows(
+        *(attention_scores(states["query"], states["key"], heads) for states in (student, teacher))
+    )
+
+
+def minilm(student: dict[str, np.ndarray], teacher: dict[str, np.ndarray], heads: int) -> list[float]:
+    values = divergence_of_rows(
+        *(attention_scores(states["value"], states["value"], heads) for states in (student, teacher))
+    )
+    return [one + other for one, other in zip(attention_kl(student, teacher, heads), values)]
+
+
+def minilm_v2(student: dict[str, np.ndarray], teacher: dict[str, np.ndarray], heads: int) -> list[float]:
+    parts = [
+        divergence_of_rows(*(attention_scores(states[part], states[part], heads) for states in (student, teacher)))
+        for part in ("query", "key", "value")
+    ]
+    return [sum(losses) for losses in zip(*parts)]

@@ -79,7 +79,7 @@ def test_every_objective_tells_its_source_and_what_its_options_mean(objective_cl
     ("specification", "message"),
     [
         ("logit_kl", r"there is no objective 'logit_kl'; did you mean 'logits_kl'\?"),
-        ("zzz", "there is no objective 'zzz'; there are: dist, dkd, "),
+        ("zzz", "there is no objective 'zzz'; there are: attention_kl, attention_mse, "),
         ("logits_kl:temprature=2", r"logits_kl: there is no option 'temprature'; did you mean 'temperature'\?"),
         ({"name": "hidden_mse", "_pairs": []}, "hidden_mse: there is no option '_pairs'"),
         ({"weight": 1}, "expected a name"),

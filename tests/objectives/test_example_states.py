@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from transformers import BertConfig
 
 from hf_distill import list_objectives
 from hf_distill.features.batch import BatchView
@@ -24,7 +25,7 @@ every_objective = pytest.mark.parametrize(
 
 def bound(objective_class: type[ExampleStatesObjective]) -> ExampleStatesObjective:
     objective = objective_class(layers=LAYERS)
-    objective.bind(student_layers=2, teacher_layers=4)
+    objective.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
     return objective
 
 
@@ -94,7 +95,7 @@ def test_the_losses_of_layers_are_averaged(objective_class: type[ExampleStatesOb
     # The objective of steps between layers has as its parts the pairs of neighbours.
     for layers in [LAYERS[:2], LAYERS[1:]] if objective.name == "fsp" else [[pair] for pair in LAYERS]:
         part = objective_class(layers=layers)
-        part.bind(student_layers=2, teacher_layers=4)
+        part.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
         parts.append(loss_of(part, student, teacher))
     torch.testing.assert_close(loss_of(objective, student, teacher), torch.stack(parts).mean(0))
 

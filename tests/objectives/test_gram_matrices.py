@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import BertConfig
 
 from hf_distill.errors import InputError
 from hf_distill.objectives.gram_matrices import FSP, NST
@@ -85,5 +86,5 @@ def test_nst_of_neurons_that_are_silent_has_a_finite_gradient() -> None:
 @pytest.mark.parametrize(("layers", "depth"), [("last", 2), ([[1, 2]], 2), ("uniform", 1)])
 def test_fsp_needs_two_pairs_of_layers(layers: object, depth: int) -> None:
     with pytest.raises(InputError, match=r"^objective fsp: layers must give 2 pairs or more, as \[\[0, 0\]") as error:
-        FSP(layers=layers).bind(student_layers=depth, teacher_layers=4)
+        FSP(layers=layers).bind(BertConfig(num_hidden_layers=depth), BertConfig(num_hidden_layers=4))
     assert "\n" not in str(error.value)

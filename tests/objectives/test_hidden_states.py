@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import BertConfig
 
 from hf_distill.errors import InputError
 from hf_distill.features.batch import BatchView
@@ -47,7 +48,7 @@ def test_pkd_has_its_golden_value_at_every_length(scale: float) -> None:
 def test_embedding_mse_is_hidden_mse_of_the_embeddings() -> None:
     objective, other = EmbeddingMSE(), HiddenMSE(layers=[[0, 0]])
     for entry in (objective, other):
-        entry.bind(student_layers=2, teacher_layers=4)
+        entry.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
     assert objective.needs == Needs(hidden_states=frozenset({0}))
     student, teacher = (torch.tensor(values) for values in states((2, 3, 4), 0))
     features = Features(hidden_states={(0, 0): student}), Features(hidden_states={0: teacher})
@@ -74,7 +75,7 @@ def test_pkd_agrees_with_the_formula(shape: tuple[int, ...], seed: int) -> None:
     student, teacher = states(shape, seed)
     mask = np.random.default_rng(seed).random(shape[:2]) < 0.7
     objective = PKD(layers=[[1, 2]])
-    objective.bind(student_layers=2, teacher_layers=4)
+    objective.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
     losses = objective(
         Features(hidden_states={(1, 2): torch.tensor(student)}),
         Features(hidden_states={2: torch.tensor(teacher)}),
@@ -117,7 +118,7 @@ def test_hidden_cosine_agrees_with_numpy(shape: tuple[int, ...], seed: int) -> N
 @pytest.mark.parametrize("objective_class", [HiddenMSE, HiddenCosine])
 def test_losses_are_the_mean_over_the_pairs(objective_class: type[HiddenMSE | HiddenCosine]) -> None:
     objective = objective_class(layers=[[1, 2], [2, 3]])
-    objective.bind(student_layers=2, teacher_layers=4)
+    objective.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
     generator = torch.Generator().manual_seed(0)
     student = {pair: torch.randn(2, 3, 4, generator=generator) for pair in objective.pairs}
     teacher = {pair[1]: torch.randn(2, 3, 4, generator=generator) for pair in objective.pairs}
@@ -128,7 +129,7 @@ def test_losses_are_the_mean_over_the_pairs(objective_class: type[HiddenMSE | Hi
 
 def test_hidden_states_objectives_ask_for_the_mapped_layers_alone() -> None:
     objective = HiddenMSE(layers=[[0, 0], [2, 3]])
-    objective.bind(student_layers=2, teacher_layers=4)
+    objective.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
     assert objective.needs == Needs(hidden_states=frozenset({0, 3}))
 
 
@@ -159,4 +160,4 @@ def test_wrong_layers_are_refused_by_name(layers: object) -> None:
 @pytest.mark.parametrize(("pair", "role"), [([3, 1], "student layer 3"), ([1, 9], "teacher layer 9")])
 def test_layers_outside_a_model_are_refused_by_name(pair: list[int], role: str) -> None:
     with pytest.raises(ValueError, match=rf"^objective hidden_mse: {role} in layers is outside 0 to"):
-        HiddenMSE(layers=[pair]).bind(student_layers=2, teacher_layers=4)
+        HiddenMSE(layers=[pair]).bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))

@@ -209,7 +209,7 @@ def test_logits_objectives_ask_for_logits_alone(name: str) -> None:
     objective = build_objective(name)
     assert isinstance(objective, LogitsObjective)
     assert objective.needs == Needs(logits=True)
-    assert objective.pairs == []
+    assert objective.projected_pairs == []
 
 
 @pytest.mark.parametrize(("shape", "unit"), [((4,), Unit.EXAMPLE), ((4, 7), Unit.PREDICTION)])

@@ -26,7 +26,8 @@ from transformers import (
 
 from hf_distill import build_student
 from hf_distill.errors import InputError
-from hf_distill.students.build import choose_layers, layer_prefix, student_config
+from hf_distill.features.layers import layer_prefix
+from hf_distill.students.build import choose_layers, student_config
 
 BATCH = {
     "input_ids": torch.tensor([[5, 6, 7, 8], [9, 10, 11, 2]]),

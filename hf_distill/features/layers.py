@@ -1,0 +1,49 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Where the transformer layers of a model are."""
+
+from __future__ import annotations
+
+import re
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from hf_distill.errors import InputError
+
+
+def layer_prefix(model: PreTrainedModel) -> str | None:
+    """Return the name of the list that holds the transformer layers; `None` if they are not one list (ALBERT)."""
+    depth = model.config.num_hidden_layers
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth and not re.search(r"\.\d+\.", f".{name}."):
+            return name
+    return None
+
+
+def layer_calls(model: PreTrainedModel) -> list[tuple[nn.Module, int]]:
+    """
+    Return the module of every transformer layer, and which of its calls in a forward pass is that layer.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): The model.
+
+    Returns:
+        `list[tuple[nn.Module, int]]`: For layer 1, 2 ...; the call, from 0, is above 0 only where layers share their
+        weights (ALBERT).
+
+    Raises:
+        InputError: If the layers are not found.
+    """
+    prefix = layer_prefix(model)
+    if prefix is not None:
+        return [(layer, 0) for layer in model.get_submodule(prefix)]
+    groups = getattr(model.config, "num_hidden_groups", None)
+    lists = [module for module in model.modules() if isinstance(module, nn.ModuleList) and len(module) == groups]
+    if not lists:
+        raise InputError(
+            f"model: {type(model).__name__} does not keep its {model.config.num_hidden_layers} layers in one list, so "
+            "they are not found; objectives on logits work with it"
+        )
+    depth = model.config.num_hidden_layers
+    order = [int(layer / (depth / groups)) for layer in range(depth)]
+    return [(lists[0][group], order[:layer].count(group)) for layer, group in enumerate(order)]

@@ -1,0 +1,219 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Objectives on the attention of mapped layers, computed from queries and keys and not by an eager kernel."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from transformers import PretrainedConfig
+
+from hf_distill.errors import InputError
+from hf_distill.features.attention import AttentionStates, is_products_alone
+from hf_distill.features.batch import ALL_REAL, BatchView
+from hf_distill.features.features import Features, Needs
+from hf_distill.features.pooling import real_states
+from hf_distill.features.units import Unit
+from hf_distill.objectives.base import LayersObjective, full_precision
+from hf_distill.objectives.logits import kl_divergence
+
+
+@dataclass
+class QueryKeyValueObjective(LayersObjective):
+    """
+    An objective on queries, keys and values: one loss per real token, averaged over the pairs of the layer map.
+
+    They are what the layer's own projections return, so that the model's attention may be computed by any kernel.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
+            `[[student, teacher], ...]`, 1 being the first layer.
+    """
+
+    reads: ClassVar[str] = "queries, keys, values"
+    projected: ClassVar[bool] = False
+
+    def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
+        """Settle the layer map for these two models; the embeddings, layer 0, have no attention."""
+        super().bind(student, teacher)
+        if any(0 in pair for pair in self.pairs):
+            raise InputError(f"objective {self.name}: layers counts from 1; 0, the embeddings, has no attention")
+
+    @property
+    def needs(self) -> Needs:
+        """Queries, keys and values of the teacher's layers that the layer map names."""
+        return Needs(attention=frozenset(teacher for _, teacher in self.pairs))
+
+    @property
+    def student_needs(self) -> Needs:
+        """Queries, keys and values of the student's layers that the layer map names."""
+        return Needs(attention=frozenset(student for student, _ in self.pairs))
+
+    def unit(self, losses: torch.Tensor) -> Unit:
+        """Real tokens."""
+        return Unit.TOKEN
+
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
+        """Return the loss of every token `(batch, tokens)`."""
+        states = [(student.attention[pair[0]], teacher.attention[pair[1]]) for pair in self.pairs]
+        mask = batch.mask(Unit.TOKEN, states[0][1].query[..., 0])
+        # Autocast would multiply matrices in half precision again.
+        with torch.autocast(mask.device.type, enabled=False):
+            losses = torch.stack([self.compare(*compared, mask) for compared in states]).mean(0)
+        return torch.where(mask, losses, 0.0)
+
+    @abstractmethod
+    def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
+        """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
+
+    def _check_same_heads(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
+        if student.num_attention_heads != teacher.num_attention_heads:
+            raise InputError(
+                f"objective {self.name}: compares head with head, but the student has {student.num_attention_heads} "
+                f"and the teacher {teacher.num_attention_heads} attention heads; use minilm_v2, which needs no equal "
+                "numbers"
+            )
+
+
+@dataclass
+class AttentionObjective(QueryKeyValueObjective):
+    """An objective on the attention itself, head by head."""
+
+    def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
+        """Settle the layer map, and check that queries and keys tell the attention and that heads can be compared."""
+        super().bind(student, teacher)
+        self._check_same_heads(student, teacher)
+        for role, config in (("student", student), ("teacher", teacher)):
+            if not is_products_alone(config):
+                raise InputError(
+                    f"objective {self.name}: the attention of the {role} ({config.model_type}) is not made of queries "
+                    "and keys alone, but of positions too; use minilm or minilm_v2"
+                )
+
+
+@dataclass
+class AttentionMSE(AttentionObjective):
+    r"""
+    Mean squared difference of the attention scores before the softmax, over heads and real tokens.
+
+    \\( \frac{1}{A L} \sum_{a, j} (A^s_{aij} - A^t_{aij})^2 \\) for each token i, at least 0, with
+    \\( A = Q K^\top / \sqrt{d_k} \\), A heads and the L real tokens of the example as columns j.
+
+    For a student with the teacher's number of attention heads, which should look where the teacher looks. The scores
+    are not bounded: its weight is to be chosen with care. Not for attention with relative or rotary positions.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
+            `[[student, teacher], ...]`, 1 being the first layer.
+
+    Source: Jiao et al. 2020, *TinyBERT*, arXiv:1909.10351, equation 7.
+
+    Example:
+
+    ```python
+    >>> ones, twos = torch.ones(1, 2, 1), 2 * torch.ones(1, 2, 1)
+    >>> student, teacher = (AttentionStates(key, ones, ones, heads=1) for key in (ones, twos))
+    >>> AttentionMSE().compare(student, teacher, torch.tensor([[True, True]]))
+    tensor([[1., 1.]])
+    ```
+    """
+
+    name: ClassVar[str] = "attention_mse"
+    paper: ClassVar[str] = "Jiao et al. 2020 (TinyBERT), arXiv:1909.10351"
+    reads: ClassVar[str] = "queries, keys"
+
+    def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
+        """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
+        difference = _attention_scores(student, mask) - _attention_scores(teacher, mask)
+        squares = difference.square().mean(1).masked_fill(~mask[:, None, :], 0.0)
+        return squares.sum(-1) / mask.sum(1, keepdim=True).clamp(min=1)
+
+
+@dataclass
+class AttentionKL(AttentionObjective):
+    r"""
+    Kullback-Leibler divergence of the student's attention from the teacher's, mean over heads.
+
+    \\( \frac{1}{A} \sum_{a, j} P^t_{aij} \log (P^t_{aij} / P^s_{aij}) \\) for each token i, at least 0, with
+    \\( P = \mathrm{softmax}(Q K^\top / \sqrt{d_k}) \\) over the real tokens j of the example, and A heads. It is the
+    attention before any dropout.
+
+    For what `attention_mse` is for; that probabilities add up to 1 makes its size easier to foresee. Not for attention
+    with relative or rotary positions.
+
+    Args:
+        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
+            `[[student, teacher], ...]`, 1 being the first layer.
+
+    Source: Sun et al. 2020, *MobileBERT*, arXiv:2004.02984, equation 2.
+
+    Example:
+
+    ```python
+    >>> query, ones = torch.tensor([[[1.0], [0.0]]]), torch.ones(1, 2, 1)
+    >>> student, teacher = (AttentionStates(ones, key, ones, heads=1) for key in (0 * query, query))
+    >>> AttentionKL().compare(student, teacher, torch.tensor([[True, True]]))
+    tensor([[0.1109, 0.1109]])
+    ```
+    """
+
+    name: ClassVar[str] = "attention_kl"
+    paper: ClassVar[str] = "Sun et al. 2020 (MobileBERT), arXiv:2004.02984"
+    reads: ClassVar[str] = "queries, keys"
+
+    def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
+        """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
+        return divergence_of_scores(_attention_scores(student, mask), _attention_scores(teacher, mask), mask)
+
+
+def in_heads(states: torch.Tensor, heads: int, mask: torch.Tensor) -> torch.Tensor:
+    """
+    Cut states into heads, with zeros in place of padding, in 32 bits at least.
+
+    Args:
+        states (`torch.Tensor`): `(batch, tokens, width)`, or `(real tokens of the batch, width)` as kernels that leave
+            the padding out have it.
+        heads (`int`): Number of heads; the width is a multiple of it.
+        mask (`torch.Tensor`): The real tokens `(batch, tokens)`.
+
+    Returns:
+        `torch.Tensor`: `(batch, heads, tokens, width / heads)`.
+    """
+    if states.dim() == 2:
+        states = states.new_zeros(*mask.shape, states.shape[-1]).index_put((mask,), states)
+    return full_precision(real_states(states, mask)).unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def scaled_products(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Return the scaled products of all pairs of tokens, `(batch, heads, tokens, tokens)`."""
+    return one @ other.transpose(-1, -2) * one.shape[-1] ** -0.5
+
+
+def divergence_of_scores(student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """
+    Return the divergence of the student's softmax over real tokens from the teacher's, mean over heads.
+
+    Args:
+        student (`torch.Tensor`): Scores `(batch, heads, tokens, tokens)`.
+        teacher (`torch.Tensor`): Likewise.
+        mask (`torch.Tensor`): The real tokens `(batch, tokens)`.
+
+    Returns:
+        `torch.Tensor`: `(batch, tokens)`.
+    """
+    padding = ~mask[:, None, None, :]
+    student, teacher = (
+        F.log_softmax(scores.masked_fill(padding, torch.finfo(scores.dtype).min), dim=-1)
+        for scores in (student, teacher)
+    )
+    return kl_divergence(student, teacher).mean(1)
+
+
+def _attention_scores(states: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
+    return scaled_products(in_heads(states.query, states.heads, mask), in_heads(states.key, states.heads, mask))
