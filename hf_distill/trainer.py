@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, Trainer
 
 from hf_distill.compatibility import accumulation_divisor
 from hf_distill.errors import InputError
-from hf_distill.features.batch import BatchView
+from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.features.projections import Projections
@@ -20,6 +20,7 @@ from hf_distill.features.units import PREDICTION_MASK, Unit, unit_masks
 from hf_distill.knowledge.labels import label_names, match_labels
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.source import KnowledgeSource
+from hf_distill.objectives import Objective
 from hf_distill.training_args import DistillationTrainingArguments
 
 
@@ -87,11 +88,12 @@ class DistillationTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         if self.teacher is not None:
             self.teacher.to(args.device)
+        self._special_ids = _special_ids(self.objectives, self.processing_class)
         self._student_inputs = input_names(self.accelerator.unwrap_model(self.model))
         self._global_counts: dict[Unit, torch.Tensor] | None = None
         self._uses_of_counts = 0
         self._sums: dict[str, torch.Tensor] = {}
-        self._steps_in_sums = 0
+        self._steps_of: dict[str, set[int]] = {}
 
     def call_model_init(self, trial: Any = None) -> PreTrainedModel:
         """Make the student with `model_init` and attach what the objectives need."""
@@ -107,7 +109,7 @@ class DistillationTrainer(Trainer):
             config = self.teacher.config
             for objective in self.objectives:
                 objective.bind(student.config, config)
-            self._needs = Needs.union(objective.needs for objective in self.objectives)
+            self._needs = Needs.union(objective.all_needs for objective in self.objectives)
             student_needs = Needs.union(objective.student_needs for objective in self.objectives)
             pairs = [pair for objective in self.objectives for pair in objective.projected_pairs]
             if pairs:
@@ -123,13 +125,12 @@ class DistillationTrainer(Trainer):
         if batches:
             self._global_counts = self._count_units(batches)
             self._uses_of_counts = len(batches)
-            self._steps_in_sums += 1
         return batches, number_of_items
 
     def _count_units(self, batches: list) -> dict[Unit, torch.Tensor]:
         counts = torch.zeros(len(Unit), dtype=torch.int64, device=self.args.device)
         for batch in batches:
-            masks = unit_masks(batch)
+            masks = unit_masks(batch, self._special_ids)
             counts += torch.stack(
                 [masks[unit].sum().to(counts) if unit in masks else counts.new_zeros(()) for unit in Unit]
             )
@@ -162,26 +163,26 @@ class DistillationTrainer(Trainer):
         """
         if not model.training:
             return super().compute_loss(model, self._for_student(inputs), return_outputs)
-        batch, counts = BatchView.of(inputs), self._counts_for(inputs)
-        masks = batch.masks
+        progress = Progress(self.state.global_step, max(self.state.max_steps, 1))
+        batch, counts = BatchView.of(inputs, self._special_ids, progress), self._counts_for(inputs)
+        objectives = [objective for objective in self.objectives if not objective.has_stopped(progress)]
         with self.accelerator.autocast():
-            knowledge = self._ask_teacher(inputs) if self.objectives else Features()
-            task_loss, outputs = self._run_student(model, inputs, masks)
+            knowledge = self._ask_teacher(inputs, objectives) if objectives else Features()
+            task_loss, outputs = self._run_student(model, inputs, batch.masks)
         features = self._student_features(outputs, knowledge)
         total = torch.zeros((), device=self.args.device)
         if task_loss is not None:
-            total = total + self.args.task_weight * self._note("loss_task", _task_part(task_loss, masks, counts))
-        for objective in self.objectives:
-            losses = objective(features, knowledge, batch)
-            unit = objective.unit(losses)
-            loss = torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
-            total = total + objective.weight * self._note(f"loss_{objective.name}", loss)
+            total = total + self.args.task_weight * self._note("loss_task", _task_part(task_loss, batch.masks, counts))
+        for objective in objectives:
+            losses = objective.focused(objective(features, knowledge, batch), knowledge, batch)
+            loss = self._note(f"loss_{objective.name}", _mean(losses, objective.unit(losses), batch.masks, counts))
+            total = total + objective.weight_at(progress) * loss
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
         return (total, outputs) if return_outputs else total
 
-    def _ask_teacher(self, inputs: dict[str, torch.Tensor]) -> Features:
-        knowledge = self.teacher(inputs, self._needs)
+    def _ask_teacher(self, inputs: dict[str, torch.Tensor], objectives: list[Objective]) -> Features:
+        knowledge = self.teacher(inputs, Needs.union(objective.all_needs for objective in objectives))
         if self._label_order is not None and knowledge.logits is not None:
             knowledge.logits = knowledge.logits[..., self._label_order]
         return knowledge
@@ -202,7 +203,7 @@ class DistillationTrainer(Trainer):
             return None, model(**inputs)
 
     def _student_features(self, outputs: Any, knowledge: Features) -> Features:
-        logits = outputs["logits"] if self._needs.logits else None
+        logits = outputs["logits"] if knowledge.logits is not None else None
         if logits is not None and logits.shape != knowledge.logits.shape:
             raise InputError(
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "
@@ -229,6 +230,7 @@ class DistillationTrainer(Trainer):
     def _note(self, name: str, loss: torch.Tensor) -> torch.Tensor:
         """Add up a component until the next log line, without waiting for the device."""
         self._sums[name] = self._sums.get(name, 0.0) + loss.detach()
+        self._steps_of.setdefault(name, set()).add(self.state.global_step)
         return loss
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
@@ -236,11 +238,11 @@ class DistillationTrainer(Trainer):
         if "loss" in logs and self._sums:
             sums = torch.stack(list(self._sums.values())).float()
             sums = self.accelerator.reduce(sums, reduction="sum") if self.args.world_size > 1 else sums
-            means = (sums / max(self._steps_in_sums, 1)).tolist()
+            means = [total / len(self._steps_of[name]) for name, total in zip(self._sums, sums.tolist())]
             logs.update(zip(self._sums, means))
         # The line at the end of a training has no `loss`; what its last steps left must not reach the next training.
         if "loss" in logs or "train_loss" in logs:
-            self._sums, self._steps_in_sums = {}, 0
+            self._sums, self._steps_of = {}, {}
         super().log(logs, *args, **kwargs)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
@@ -253,6 +255,16 @@ class DistillationTrainer(Trainer):
         """Restore the projections with the student."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self.projections.load(resume_from_checkpoint)
+
+
+def _mean(
+    losses: torch.Tensor, unit: Unit, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]
+) -> torch.Tensor:
+    """Return the part of these losses in the mean over the real units of the global batch."""
+    if unit not in masks:
+        # Images all have the same number of patches, each of them real.
+        losses, unit = losses.flatten(1).mean(1), Unit.EXAMPLE
+    return torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
 
 
 def _task_part(mean: torch.Tensor, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]) -> torch.Tensor:
@@ -275,6 +287,16 @@ def _as_source(teacher_model: Any) -> KnowledgeSource:
             f"got {type(teacher_model).__name__}"
         )
     return LiveTeacher(teacher_model)
+
+
+def _special_ids(objectives: list[Objective], tokenizer: Any) -> list[int]:
+    """Return the ids of the tokens that are no content: [CLS], [SEP] and their like, but no mask or unknown word."""
+    if not any(getattr(objective, "tokens", None) == "content" for objective in objectives):
+        return []
+    if not hasattr(tokenizer, "all_special_ids"):
+        raise InputError("processing_class: tokens: content needs the tokenizer, which knows the special tokens")
+    words = {tokenizer.mask_token_id, tokenizer.unk_token_id}
+    return sorted(set(tokenizer.all_special_ids) - words)
 
 
 def _label_order(student: PreTrainedModel, teacher_config: Any) -> list[int] | None:

@@ -64,7 +64,7 @@ class DistillationTrainingArguments(TrainingArguments):
         number = isinstance(self.task_weight, (int, float)) and not isinstance(self.task_weight, bool)
         if not number or not 0 <= self.task_weight < float("inf"):
             raise InputError(f"task_weight: must be a number at least 0; got {self.task_weight!r}")
-        if self.task_weight == 0 and not any(objective.weight > 0 for objective in self._objectives):
+        if self.task_weight == 0 and not any(objective.largest_weight > 0 for objective in self._objectives):
             raise InputError("task_weight: is 0 and so is every objective's weight; the student would learn nothing")
 
     def make_objectives(self) -> list[Objective]:

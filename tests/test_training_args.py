@@ -27,8 +27,8 @@ def test_defaults_are_logits_and_hidden_states(make_args: Callable) -> None:
 def test_every_form_becomes_a_dictionary(make_args: Callable) -> None:
     objectives = make_args(objectives=["logits_kl:weight=2", HiddenMSE(layers="last")]).objectives
     assert objectives == [
-        {"name": "logits_kl", "weight": 2, "temperature": 1.0, "top_k": None},
-        {"name": "hidden_mse", "weight": 1.0, "layers": "last"},
+        {"name": "logits_kl", "weight": 2, "focus": None, "temperature": 1.0, "top_k": None},
+        {"name": "hidden_mse", "weight": 1.0, "focus": None, "layers": "last", "tokens": "real"},
     ]
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 
 import torch
@@ -19,13 +19,15 @@ class Unit(str, Enum):
     """A row of the batch, unless all of it is padding."""
     TOKEN = "token"
     """A token that is not padding."""
+    CONTENT = "content"
+    """A token that is neither padding nor one of the tokenizer's special tokens, such as [CLS] and [SEP]."""
     PREDICTION = "prediction"
     """A token whose logits count, such as the first sub-token of each word."""
     LABEL = "label"
     """A label that is not ignored."""
 
 
-def unit_masks(batch: Mapping[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
+def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = ()) -> dict[Unit, torch.Tensor]:
     """
     Say which units of a batch are real.
 
@@ -34,10 +36,12 @@ def unit_masks(batch: Mapping[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
             `(batch, tokens)` marks the real tokens (all, if it is absent). The predicted tokens are those of a
             boolean `prediction_mask` of the same shape if there is one, else those with a label other than -100,
             else the real tokens.
+        special_ids (`Sequence[int]`, *optional*): Ids of the special tokens, which are no content.
 
     Returns:
         `dict[Unit, torch.Tensor]`: A boolean mask for each unit: `(batch,)` for examples, `(batch, tokens)` for
-        tokens and predictions, the labels' own shape for labels. A unit that the batch does not have is left out.
+        tokens, content and predictions, the labels' own shape for labels. A unit that the batch does not have is left
+        out.
     """
     first = next(value for value in batch.values() if isinstance(value, torch.Tensor))
     masks = {Unit.EXAMPLE: torch.ones(first.shape[0], dtype=torch.bool, device=first.device)}
@@ -48,6 +52,7 @@ def unit_masks(batch: Mapping[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
     if tokens is not None:
         masks[Unit.EXAMPLE] = tokens.flatten(1).any(1)
         masks[Unit.TOKEN] = tokens
+        masks[Unit.CONTENT] = _content_mask(batch, tokens, special_ids)
         masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
     return masks
 
@@ -58,6 +63,12 @@ def _token_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
     if batch.get("input_ids") is not None:
         return torch.ones_like(batch["input_ids"], dtype=torch.bool)
     return None
+
+
+def _content_mask(batch: Mapping[str, torch.Tensor], tokens: torch.Tensor, special_ids: Sequence[int]) -> torch.Tensor:
+    if not special_ids or batch.get("input_ids") is None:
+        return tokens
+    return tokens & ~torch.isin(batch["input_ids"], torch.tensor(special_ids, device=tokens.device))
 
 
 def _prediction_mask(batch: Mapping[str, torch.Tensor], tokens: torch.Tensor) -> torch.Tensor:

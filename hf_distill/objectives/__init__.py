@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from hf_distill.objectives.base import (
+from hf_distill.objectives.base import LogitsObjective, Objective
+from hf_distill.objectives.catalogue import build_objective, list_objectives, register_objective
+from hf_distill.objectives.layered import (
     ExampleStatesObjective,
     HiddenStatesObjective,
     LayersObjective,
-    LogitsObjective,
-    Objective,
+    TokensObjective,
 )
-from hf_distill.objectives.catalogue import build_objective, list_objectives, register_objective
 
 __all__ = [
     "ExampleStatesObjective",
@@ -18,6 +18,7 @@ __all__ = [
     "LayersObjective",
     "LogitsObjective",
     "Objective",
+    "TokensObjective",
     "build_objective",
     "list_objectives",
     "register_objective",

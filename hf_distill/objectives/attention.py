@@ -17,21 +17,26 @@ from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.pooling import real_states
 from hf_distill.features.units import Unit
-from hf_distill.objectives.base import LayersObjective, full_precision
+from hf_distill.objectives.base import full_precision
+from hf_distill.objectives.layered import TokensObjective
 from hf_distill.objectives.logits import kl_divergence
 
 
 @dataclass
-class QueryKeyValueObjective(LayersObjective):
+class QueryKeyValueObjective(TokensObjective):
     """
     An objective on queries, keys and values: one loss per real token, averaged over the pairs of the layer map.
 
     They are what the layer's own projections return, so that the model's attention may be computed by any kernel.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 1 being the first layer.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
     """
 
     reads: ClassVar[str] = "queries, keys, values"
@@ -52,10 +57,6 @@ class QueryKeyValueObjective(LayersObjective):
     def student_needs(self) -> Needs:
         """Queries, keys and values of the student's layers that the layer map names."""
         return Needs(attention=frozenset(student for student, _ in self.pairs))
-
-    def unit(self, losses: torch.Tensor) -> Unit:
-        """Real tokens."""
-        return Unit.TOKEN
 
     def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every token `(batch, tokens)`."""
@@ -107,9 +108,13 @@ class AttentionMSE(AttentionObjective):
     are not bounded: its weight is to be chosen with care. Not for attention with relative or rotary positions.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 1 being the first layer.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
     Source: Jiao et al. 2020, *TinyBERT*, arXiv:1909.10351, equation 7.
 
@@ -147,9 +152,13 @@ class AttentionKL(AttentionObjective):
     with relative or rotary positions.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 1 being the first layer.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
     Source: Sun et al. 2020, *MobileBERT*, arXiv:2004.02984, equation 2.
 

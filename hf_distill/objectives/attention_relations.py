@@ -30,9 +30,13 @@ class MiniLM(QueryKeyValueObjective):
     last, is usual.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 1 being the first layer.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
     Source: Wang et al. 2020, *MiniLM*, arXiv:2002.10957.
 
@@ -83,9 +87,13 @@ class MiniLMv2(QueryKeyValueObjective):
     paper uses 48 for a teacher of width 768.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 1 being the first layer.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
         relation_heads (`int`, *optional*): Number of relation heads, a divisor of both widths; defaults to the
             teacher's number of attention heads.
 

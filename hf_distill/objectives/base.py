@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
@@ -13,10 +13,13 @@ import torch
 from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
-from hf_distill.features.batch import ALL_REAL, BatchView
+from hf_distill.features.batch import ALL_REAL, BatchView, Progress
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.layer_map import LayerPairs, check_layers, resolve_layers
+from hf_distill.features.layer_map import LayerPairs
 from hf_distill.features.units import Unit
+from hf_distill.objectives.focus import Focus
+from hf_distill.objectives.option_groups import OptionGroup, parse_group
+from hf_distill.objectives.schedules import Schedule
 
 
 def full_precision(tensor: torch.Tensor) -> torch.Tensor:
@@ -34,7 +37,9 @@ class Objective(ABC):
     compares the units of a batch with each other gives its value for the micro-batch to every unit of it.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
     """
 
     name: ClassVar[str]
@@ -43,18 +48,46 @@ class Objective(ABC):
     """Where it comes from."""
     reads: ClassVar[str] = ""
     """What it compares, in words."""
-    projected: ClassVar[bool] = True
-    """Whether the student's hidden states are mapped to the teacher's width first, where the widths differ."""
 
-    weight: float = field(default=1.0, metadata={"help": "Factor of this objective in the total loss; at least 0."})
+    weight: float | dict[str, Any] | Schedule = field(
+        default=1.0, metadata={"help": "Factor of this objective in the total loss, at least 0, or its schedule."}
+    )
+    focus: dict[str, Any] | Focus | None = field(
+        default=None, metadata={"help": "Learn more, or only, where the teacher is sure or unsure."}
+    )
 
     def __post_init__(self) -> None:
-        self._check_number("weight", at_least=0.0)
+        self._check_schedule("weight", at_least=0.0)
+        if self.focus is not None:
+            if not isinstance(self.focus, (Mapping, Focus)):
+                raise InputError(
+                    f"objective {self.name}: focus must be a mapping such as {{weigh_by: confidence}}; "
+                    f"got {self.focus!r}"
+                )
+            self.focus = parse_group(Focus, self.focus, f"objective {self.name}: focus")
+
+    def weight_at(self, progress: Progress) -> float:
+        """Return the weight at this point of the training."""
+        return self.weight.at(progress) if isinstance(self.weight, Schedule) else self.weight
+
+    def has_stopped(self, progress: Progress) -> bool:
+        """Say whether the schedule of the weight has switched this objective off for good."""
+        return isinstance(self.weight, Schedule) and self.weight.has_stopped(progress)
+
+    @property
+    def largest_weight(self) -> float:
+        """The largest weight that it has in the training."""
+        return self.weight.largest if isinstance(self.weight, Schedule) else self.weight
 
     @property
     @abstractmethod
     def needs(self) -> Needs:
         """What must be asked of the teacher."""
+
+    @property
+    def all_needs(self) -> Needs:
+        """What must be asked of the teacher, for `focus` too."""
+        return self.needs | Needs(logits=self.focus is not None)
 
     @property
     def student_needs(self) -> Needs:
@@ -86,10 +119,28 @@ class Objective(ABC):
     def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every unit, `(batch,)` or `(batch, tokens)`, masked ones included."""
 
+    def focused(self, losses: torch.Tensor, teacher: Features, batch: BatchView) -> torch.Tensor:
+        """Return the losses of the units times the factors of `focus`, by what the teacher's logits say of them."""
+        if self.focus is None:
+            return losses
+        factors = self.focus.factors(full_precision(teacher.logits))
+        if factors.dim() > losses.dim():
+            predicted = batch.mask(Unit.PREDICTION, factors)
+            factors = torch.where(predicted, factors, 0.0).sum(1) / predicted.sum(1).clamp(min=1)
+        return losses * (factors if factors.dim() == losses.dim() else factors.unsqueeze(1))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the specification that makes this objective again."""
-        options = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init}
-        return {"name": self.name, **options}
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.init}
+        values = {name: value.to_dict() if isinstance(value, OptionGroup) else value for name, value in values.items()}
+        return {"name": self.name, **values}
+
+    def _check_schedule(self, option: str, at_least: float | None = None, above: float | None = None) -> None:
+        value = getattr(self, option)
+        if isinstance(value, (Mapping, Schedule)):
+            setattr(self, option, parse_group(Schedule, value, f"objective {self.name}: {option}"))
+        else:
+            self._check_number(option, at_least, above)
 
     def _check_choice(self, option: str, choices: Iterable[str]) -> None:
         value = getattr(self, option)
@@ -132,121 +183,3 @@ class LogitsObjective(Objective):
     @abstractmethod
     def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Compare logits `(..., classes)` and return losses `(...,)`."""
-
-
-@dataclass
-class LayersObjective(Objective):
-    """
-    An objective on hidden states of mapped layers.
-
-    Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
-    """
-
-    reads: ClassVar[str] = "hidden states"
-
-    layers: str | Sequence[Sequence[int]] = field(
-        default="uniform",
-        metadata={"help": 'Layer map: "uniform", "skip", "last" or pairs [[student, teacher], ...]; 0: embeddings.'},
-    )
-    _pairs: LayerPairs = field(default_factory=list, init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_layers(self.layers, f"objective {self.name}")
-
-    def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
-        """Settle the layer map for these two models."""
-        depths = student.num_hidden_layers, teacher.num_hidden_layers
-        self._pairs = resolve_layers(self.layers, *depths, f"objective {self.name}")
-
-    @property
-    def pairs(self) -> LayerPairs:
-        """The `(student layer, teacher layer)` pairs, known once the objective is bound."""
-        return self._pairs
-
-    @property
-    def needs(self) -> Needs:
-        """Hidden states of the teacher's layers that the layer map names."""
-        return Needs(hidden_states=frozenset(teacher for _, teacher in self._pairs))
-
-    @property
-    def student_needs(self) -> Needs:
-        """Hidden states of the student's layers that the layer map names, unless they are projected."""
-        return Needs(hidden_states=frozenset() if self.projected else frozenset(layer for layer, _ in self._pairs))
-
-    @property
-    def projected_pairs(self) -> LayerPairs:
-        """The pairs of the layer map, if their hidden states are compared in the teacher's width."""
-        return self._pairs if self.projected else []
-
-    def _states(self, student: Features, teacher: Features) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return the student's and the teacher's hidden states of each pair, in 32 bits at least."""
-        return [
-            (
-                full_precision(student.hidden_states[pair if self.projected else pair[0]]),
-                full_precision(teacher.hidden_states[pair[1]]),
-            )
-            for pair in self._pairs
-        ]
-
-
-@dataclass
-class HiddenStatesObjective(LayersObjective):
-    """
-    An objective on hidden states: one loss per real token, averaged over the pairs of the layer map.
-
-    Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
-    """
-
-    def unit(self, losses: torch.Tensor) -> Unit:
-        """Real tokens."""
-        return Unit.TOKEN
-
-    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
-        """Return the loss of every token `(batch, tokens)`."""
-        return torch.stack([self.compare(*states) for states in self._states(student, teacher)]).mean(0)
-
-    @abstractmethod
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        """Compare hidden states `(batch, tokens, width)` and return losses `(batch, tokens)`."""
-
-
-@dataclass
-class ExampleStatesObjective(LayersObjective):
-    """
-    An objective on hidden states: one loss per example, averaged over the pairs of the layer map.
-
-    An example without a real token has a loss of 0, and the trainer does not count it.
-
-    Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
-    """
-
-    def unit(self, losses: torch.Tensor) -> Unit:
-        """Examples."""
-        return Unit.EXAMPLE
-
-    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
-        """Return the loss of every example `(batch,)`."""
-        states = self._states(student, teacher)
-        mask = batch.mask(Unit.TOKEN, states[0][1][..., 0])
-        # Autocast would multiply matrices in half precision again.
-        with torch.autocast(mask.device.type, enabled=False):
-            losses = torch.stack([self.compare(*compared, mask) for compared in self._compared(states)]).mean(0)
-        return torch.where(mask.any(1), losses, 0.0)
-
-    def _compared(self, states: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        """Return what `compare` is called with: here the states of each pair of layers."""
-        return states
-
-    @abstractmethod
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Compare hidden states `(batch, tokens, width)` at the real tokens of `mask`; return losses `(batch,)`."""

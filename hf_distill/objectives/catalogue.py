@@ -15,6 +15,7 @@ from hf_distill.errors import InputError, nearest_name
 from hf_distill.objectives.attention import AttentionKL, AttentionMSE
 from hf_distill.objectives.attention_relations import MiniLM, MiniLMv2
 from hf_distill.objectives.base import Objective
+from hf_distill.objectives.contrastive import CRD
 from hf_distill.objectives.gram_matrices import FSP, NST
 from hf_distill.objectives.hidden_states import PKD, EmbeddingMSE, HiddenCosine, HiddenMSE
 from hf_distill.objectives.logits import LogitsBCE, LogitsCE, LogitsKL, LogitsMSE, RegressionMSE
@@ -29,7 +30,7 @@ _CATALOGUE: Catalogue[type[Objective]] = Catalogue(
     LogitsKL, LogitsCE, DKD, DIST, LogitsMSE, LogitsBCE, RegressionMSE,
     HiddenMSE, HiddenCosine, EmbeddingMSE, PKD, NST, FSP,
     AttentionMSE, AttentionKL, MiniLM, MiniLMv2,
-    RKDDistance, RKDAngle, Similarity,
+    RKDDistance, RKDAngle, Similarity, CRD,
 )  # fmt: skip
 
 

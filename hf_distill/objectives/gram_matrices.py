@@ -12,7 +12,7 @@ from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.features.pooling import real_states
-from hf_distill.objectives.base import ExampleStatesObjective
+from hf_distill.objectives.layered import ExampleStatesObjective
 from hf_distill.objectives.vectors import normalised
 
 TwoLayers = tuple[torch.Tensor, torch.Tensor]
@@ -33,7 +33,9 @@ class NST(ExampleStatesObjective):
     projection is learned. An example of one token teaches nothing.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
 
@@ -73,7 +75,9 @@ class FSP(ExampleStatesObjective):
     \\( d^2 \\) numbers for each example and step: 75 MB for 32 examples of width 768.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"` or pairs
             `[[student, teacher], ...]`, 2 or more, 0 being the embeddings' output.
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from hf_distill.features.layer_map import LayerPairs
 from hf_distill.features.pooling import first_token
-from hf_distill.objectives.base import ExampleStatesObjective, HiddenStatesObjective
+from hf_distill.objectives.layered import ExampleStatesObjective, HiddenStatesObjective
 from hf_distill.objectives.vectors import normalised
 
 
@@ -26,9 +26,13 @@ class HiddenMSE(HiddenStatesObjective):
     The usual choice beside an objective on the logits: each real token of each mapped layer teaches.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
     Source: Jiao et al. 2020, *TinyBERT*, arXiv:1909.10351, equation 8.
 
@@ -58,9 +62,13 @@ class HiddenCosine(HiddenStatesObjective):
     For a student that need not copy the lengths of the teacher's vectors.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
     Source: Sanh et al. 2019, *DistilBERT*, arXiv:1910.01108.
 
@@ -92,7 +100,11 @@ class EmbeddingMSE(HiddenMSE):
     has the teacher's embeddings has nothing to learn here at first.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
+            (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
     Source: Jiao et al. 2020, *TinyBERT*, arXiv:1909.10351, equation 9.
 
@@ -124,7 +136,9 @@ class PKD(ExampleStatesObjective):
     layer to the logits, and so does the layer map `"skip"`.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
         layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
             `[[student, teacher], ...]`, 0 being the embeddings' output.
 

@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 
 from hf_distill.errors import InputError
-from hf_distill.objectives.base import LogitsObjective
+from hf_distill.features.batch import ALL_REAL, BatchView
+from hf_distill.features.features import Features
+from hf_distill.objectives.base import LogitsObjective, full_precision
+from hf_distill.objectives.option_groups import parse_group
+from hf_distill.objectives.schedules import Schedule
+from hf_distill.objectives.temperature import ExampleTemperature
+
+Temperature = float | torch.Tensor
+"""One temperature, or one for each row `(..., 1)`."""
 
 
 @dataclass
@@ -19,15 +28,52 @@ class SoftenedLogitsObjective(LogitsObjective):
     An objective on logits that are divided by a temperature.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 1.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
     """
 
-    temperature: float = field(default=1.0, metadata={"help": "Temperature T that softens both sides; above 0."})
+    temperature: float | dict[str, Any] | Schedule | ExampleTemperature = field(
+        default=1.0, metadata={"help": "Temperature T that softens both sides, above 0, or its schedule."}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_number("temperature", above=0.0)
+        owner = f"objective {self.name}: temperature"
+        if isinstance(self.temperature, Mapping) and self.temperature.get("schedule") in ("flsw", "cwsm"):
+            self.temperature = parse_group(ExampleTemperature, self.temperature, owner)
+        elif not isinstance(self.temperature, ExampleTemperature):
+            self._check_schedule("temperature", above=0.0)
+        if isinstance(self.temperature, Schedule):
+            _check_schedule_of_temperature(self.temperature, owner)
+
+    def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
+        """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
+        logits = full_precision(student.logits), full_precision(teacher.logits)
+        return self.compare(*logits, temperature=self.temperature_of(*logits, batch))
+
+    def temperature_of(self, student: torch.Tensor, teacher: torch.Tensor, batch: BatchView = ALL_REAL) -> Temperature:
+        """Return the temperature for logits `(..., classes)`: a number, or one for each row `(..., 1)`."""
+        if isinstance(self.temperature, Schedule):
+            return self.temperature.at(batch.progress)
+        if isinstance(self.temperature, ExampleTemperature):
+            rows = student[..., 0]
+            return self.temperature.of(student, teacher, batch.mask(self.unit(rows), rows))
+        return self.temperature
+
+
+def _check_schedule_of_temperature(schedule: Schedule, owner: str) -> None:
+    if schedule.schedule == "warmup" or schedule.stop_at_step is not None:
+        raise InputError(f"{owner}: cannot start or stop at 0; use constant, linear or cosine without stop_at_step")
+    if 0 in (schedule.start, schedule.end if schedule.schedule != "constant" else 1):
+        raise InputError(f"{owner}: start and end must be above 0; got {schedule.start:g} and {schedule.end:g}")
+
+
+def squared(temperature: Temperature) -> Temperature:
+    """Return the square of a temperature, as a factor for the losses of rows."""
+    return temperature.square().squeeze(-1) if isinstance(temperature, torch.Tensor) else temperature**2
 
 
 @dataclass
@@ -36,8 +82,11 @@ class DistributionObjective(SoftenedLogitsObjective):
     An objective on the distributions over classes, or over the teacher's likeliest classes.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 1.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
         top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
     """
 
@@ -53,11 +102,13 @@ class DistributionObjective(SoftenedLogitsObjective):
                 f"objective {self.name}: top_k must be a whole number at least 2, or left out; got {self.top_k!r}"
             )
 
-    def _log_probabilities(self, student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _log_probabilities(
+        self, student: torch.Tensor, teacher: torch.Tensor, temperature: Temperature
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         if self.top_k is not None and self.top_k < teacher.shape[-1]:
             teacher, classes = teacher.topk(self.top_k, dim=-1)
             student = student.gather(-1, classes)
-        return F.log_softmax(student / self.temperature, dim=-1), F.log_softmax(teacher / self.temperature, dim=-1)
+        return F.log_softmax(student / temperature, dim=-1), F.log_softmax(teacher / temperature, dim=-1)
 
 
 def kl_divergence(student_log: torch.Tensor, teacher_log: torch.Tensor) -> torch.Tensor:
@@ -78,8 +129,11 @@ class LogitsKL(DistributionObjective):
     The usual choice where one of several classes is right.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 1.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
         top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
 
     Source: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531.
@@ -95,9 +149,12 @@ class LogitsKL(DistributionObjective):
     name: ClassVar[str] = "logits_kl"
     paper: ClassVar[str] = "Hinton et al. 2015, arXiv:1503.02531"
 
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        """Compare logits `(..., classes)` and return losses `(...,)`."""
-        return kl_divergence(*self._log_probabilities(student, teacher)) * self.temperature**2
+    def compare(
+        self, student: torch.Tensor, teacher: torch.Tensor, temperature: Temperature | None = None
+    ) -> torch.Tensor:
+        """Compare logits `(..., classes)` and return losses `(...,)`; the temperature is its own by default."""
+        temperature = self.temperature_of(student, teacher) if temperature is None else temperature
+        return kl_divergence(*self._log_probabilities(student, teacher, temperature)) * squared(temperature)
 
 
 @dataclass
@@ -112,8 +169,11 @@ class LogitsCE(DistributionObjective):
     For runs that are compared with published ones that report this value; `logits_kl` is 0 when all is learned.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 1.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
         top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
 
     Source: Hinton, Vinyals, Dean 2015, *Distilling the Knowledge in a Neural Network*, arXiv:1503.02531.
@@ -129,10 +189,13 @@ class LogitsCE(DistributionObjective):
     name: ClassVar[str] = "logits_ce"
     paper: ClassVar[str] = "Hinton et al. 2015, arXiv:1503.02531"
 
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        """Compare logits `(..., classes)` and return losses `(...,)`."""
-        student_log, teacher_log = self._log_probabilities(student, teacher)
-        return -(teacher_log.exp() * student_log).sum(-1) * self.temperature**2
+    def compare(
+        self, student: torch.Tensor, teacher: torch.Tensor, temperature: Temperature | None = None
+    ) -> torch.Tensor:
+        """Compare logits `(..., classes)` and return losses `(...,)`; the temperature is its own by default."""
+        temperature = self.temperature_of(student, teacher) if temperature is None else temperature
+        student_log, teacher_log = self._log_probabilities(student, teacher, temperature)
+        return -(teacher_log.exp() * student_log).sum(-1) * squared(temperature)
 
 
 @dataclass
@@ -147,8 +210,11 @@ class LogitsBCE(SoftenedLogitsObjective):
     For multi-label heads, where any number of labels is right and logits do not compete.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 1.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
 
     Source: Yang et al. 2023, *Multi-Label Knowledge Distillation*, arXiv:2308.06453 (there as a divergence, which has
     the same gradient).
@@ -164,11 +230,14 @@ class LogitsBCE(SoftenedLogitsObjective):
     name: ClassVar[str] = "logits_bce"
     paper: ClassVar[str] = "Yang et al. 2023 (multi-label), arXiv:2308.06453"
 
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        """Compare logits `(..., labels)` and return losses `(...,)`."""
-        wanted = torch.sigmoid(teacher / self.temperature)
-        losses = F.binary_cross_entropy_with_logits(student / self.temperature, wanted, reduction="none")
-        return losses.mean(-1) * self.temperature**2
+    def compare(
+        self, student: torch.Tensor, teacher: torch.Tensor, temperature: Temperature | None = None
+    ) -> torch.Tensor:
+        """Compare logits `(..., labels)` and return losses `(...,)`; the temperature is its own by default."""
+        temperature = self.temperature_of(student, teacher) if temperature is None else temperature
+        wanted = torch.sigmoid(teacher / temperature)
+        losses = F.binary_cross_entropy_with_logits(student / temperature, wanted, reduction="none")
+        return losses.mean(-1) * squared(temperature)
 
 
 @dataclass
@@ -179,7 +248,9 @@ class LogitsMSE(LogitsObjective):
     Keeps what a softmax throws away, and has no temperature to choose.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
 
     Source: Ba, Caruana 2014, *Do Deep Nets Really Need to be Deep?*, arXiv:1312.6184.
 
@@ -211,7 +282,9 @@ class RegressionMSE(LogitsMSE):
     there.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
 
     Source: Saputra et al. 2019, *Distilling Knowledge From a Deep Pose Regressor Network*, arXiv:1908.00858 (the
     imitation loss without the weight of its confidence).

@@ -11,7 +11,7 @@ import torch
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
 from hf_distill.objectives.base import full_precision
-from hf_distill.objectives.logits import SoftenedLogitsObjective
+from hf_distill.objectives.logits import SoftenedLogitsObjective, Temperature, squared
 
 CONSTANT = 1e-6
 
@@ -33,8 +33,11 @@ class DIST(SoftenedLogitsObjective):
     classes any two rows correlate by 1 or -1, so that the columns alone teach.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 1.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 1.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
         beta (`float`, *optional*, defaults to 1.0): Factor of the part over the classes of a row, at least 0.
         gamma (`float`, *optional*, defaults to 1.0): Factor of the part over the rows of the micro-batch, at least 0.
 
@@ -69,16 +72,24 @@ class DIST(SoftenedLogitsObjective):
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         values = teacher.logits[..., 0]
         real = batch.mask(self.unit(values), values)
-        return self.compare(full_precision(student.logits), full_precision(teacher.logits), real)
+        logits = full_precision(student.logits), full_precision(teacher.logits)
+        return self.compare(*logits, real, self.temperature_of(*logits, batch))
 
-    def compare(self, student: torch.Tensor, teacher: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
+    def compare(
+        self,
+        student: torch.Tensor,
+        teacher: torch.Tensor,
+        real: torch.Tensor | None = None,
+        temperature: Temperature | None = None,
+    ) -> torch.Tensor:
         """Compare logits `(..., classes)`, columns over the rows that are `real` `(...,)`; return losses `(...,)`."""
-        student, teacher = (student / self.temperature).softmax(-1), (teacher / self.temperature).softmax(-1)
+        temperature = self.temperature_of(student, teacher) if temperature is None else temperature
+        student, teacher = (student / temperature).softmax(-1), (teacher / temperature).softmax(-1)
         real = torch.ones_like(teacher[..., 0], dtype=torch.bool) if real is None else real
         classes = teacher.shape[-1]
         rows = _distance(student, teacher, torch.ones_like(teacher, dtype=torch.bool))
         columns = _distance(student.reshape(-1, classes).T, teacher.reshape(-1, classes).T, real.reshape(1, -1))
-        return (self.beta * rows + self.gamma * columns.mean()) * self.temperature**2
+        return (self.beta * rows + self.gamma * columns.mean()) * squared(temperature)
 
 
 def _distance(student: torch.Tensor, teacher: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,9 @@ from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
 from hf_distill.objectives.base import full_precision
-from hf_distill.objectives.logits import SoftenedLogitsObjective, kl_divergence
+from hf_distill.objectives.logits import SoftenedLogitsObjective, Temperature, kl_divergence, squared
+from hf_distill.objectives.schedules import Schedule
+from hf_distill.objectives.temperature import ExampleTemperature
 
 
 @dataclass
@@ -32,8 +34,11 @@ class DKD(SoftenedLogitsObjective):
     steps; a learning rate with a warm-up helps.
 
     Args:
-        weight (`float`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least 0.
-        temperature (`float`, *optional*, defaults to 4.0): Temperature T, above 0.
+        weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
+            0, or the options of a [`Schedule`].
+        focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
+        temperature (`float` or `dict`, *optional*, defaults to 4.0): Temperature T, above 0, or the options of a
+            [`Schedule`] or of an [`ExampleTemperature`].
         alpha (`float`, *optional*, defaults to 1.0): Factor of the part of the right class, at least 0.
         beta (`float`, *optional*, defaults to 8.0): Factor of the part of the other classes, at least 0.
 
@@ -52,7 +57,9 @@ class DKD(SoftenedLogitsObjective):
     paper: ClassVar[str] = "Zhao et al. 2022 (DKD), arXiv:2203.08679"
     reads: ClassVar[str] = "logits, labels"
 
-    temperature: float = field(default=4.0, metadata={"help": "Temperature T that softens both sides; above 0."})
+    temperature: float | dict[str, Any] | Schedule | ExampleTemperature = field(
+        default=4.0, metadata={"help": "Temperature T that softens both sides, above 0, or its schedule."}
+    )
     alpha: float = field(default=1.0, metadata={"help": "Factor of the part of the right class; at least 0."})
     beta: float = field(default=8.0, metadata={"help": "Factor of the part of the other classes; at least 0."})
 
@@ -77,22 +84,28 @@ class DKD(SoftenedLogitsObjective):
                     "regression_mse for values"
                 )
             labels = labels.reshape(shape)
-        return self.compare(full_precision(student.logits), full_precision(teacher.logits), labels)
+        logits = full_precision(student.logits), full_precision(teacher.logits)
+        return self.compare(*logits, labels, self.temperature_of(*logits, batch))
 
     def compare(
-        self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor | None = None
+        self,
+        student: torch.Tensor,
+        teacher: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        temperature: Temperature | None = None,
     ) -> torch.Tensor:
         """Compare logits `(..., classes)` given labels `(...,)`, -100 where there is none; return losses `(...,)`."""
-        student_log = F.log_softmax(student / self.temperature, dim=-1)
-        teacher_log = F.log_softmax(teacher / self.temperature, dim=-1)
+        temperature = self.temperature_of(student, teacher) if temperature is None else temperature
+        student_log = F.log_softmax(student / temperature, dim=-1)
+        teacher_log = F.log_softmax(teacher / temperature, dim=-1)
         if labels is None:
-            return kl_divergence(student_log, teacher_log) * self.temperature**2
+            return kl_divergence(student_log, teacher_log) * squared(temperature)
         # No class is marked where there is no label, so that "the classes other than the label" are all classes.
         right = labels.unsqueeze(-1) == torch.arange(student.shape[-1], device=student.device)
         right_part = kl_divergence(_right_or_not(student_log, right), _right_or_not(teacher_log, right))
         others_part = kl_divergence(_among_others(student_log, right), _among_others(teacher_log, right))
         decoupled = self.alpha * right_part + self.beta * others_part
-        return torch.where(right.any(-1), decoupled, others_part) * self.temperature**2
+        return torch.where(right.any(-1), decoupled, others_part) * squared(temperature)
 
 
 def _right_or_not(log_probabilities: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

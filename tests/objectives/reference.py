@@ -235,3 +235,32 @@ def minilm_v2(student: dict[str, np.ndarray], teacher: dict[str, np.ndarray], he
         for part in ("query", "key", "value")
     ]
     return [sum(losses) for losses in zip(*parts)]
+
+
+def crd(student: np.ndarray, teacher: np.ndarray, temperature: float) -> list[float]:
+    """A vector for each real example."""
+    number, losses = len(student), []
+    noise = (number - 1) / number
+    for i in range(number):
+        shares = softmax([product_of(direction(student[i]), direction(t)) / temperature for t in teacher])
+        negatives = sum(math.log(noise / (shares[j] + noise)) for j in range(number) if j != i)
+        losses.append(-math.log(shares[i] / (shares[i] + noise)) - negatives)
+    return losses
+
+
+def entropy(logits: Vector) -> float:
+    """From 0 to 1."""
+    shares = softmax(logits)
+    return -sum(share * math.log(share) for share in shares) / math.log(len(shares))
+
+
+def example_temperatures(
+    student: np.ndarray, teacher: np.ndarray, schedule: str, start: float, beta: float, gamma: float
+) -> list[float]:
+    """Rows that are all real."""
+    if schedule == "flsw":
+        hardness = [max(1 - product_of(direction(s), direction(t)), 0.0) ** gamma for s, t in zip(student, teacher)]
+    else:
+        hardness = [1 / max(softmax(s)) for s in student]
+    mean = sum(hardness) / len(hardness)
+    return [max(start + beta * (mean - value), start / 10) for value in hardness]
