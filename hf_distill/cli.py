@@ -89,17 +89,22 @@ def compare(runs: tuple[Path, ...], picture: Path) -> None:
 @app.command()
 @debug_option
 def objectives() -> None:
-    """List the objectives: name, what they need, options, paper."""
+    """List the objectives (name, what they need, options, paper) and the presets made of them."""
     from dataclasses import fields
 
     from rich.table import Table
 
     from hf_distill.objectives import list_objectives
+    from hf_distill.presets import PRESETS
 
     table = Table("name", "needs", "options (default)", "paper")
     for objective in list_objectives():
         options = [f"{entry.name} ({entry.default})" for entry in fields(objective) if entry.init]
         table.add_row(objective.name, objective.reads, ", ".join(options), objective.paper)
+    _print(table)
+    table = Table("preset", "what the student learns", "paper")
+    for preset in PRESETS.values():
+        table.add_row(preset.name, preset.summary, preset.paper)
     _print(table)
 
 

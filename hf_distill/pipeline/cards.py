@@ -44,7 +44,8 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
     recipe = context.recipe
     stage = context.run.stage("student")
     teacher = recipe.teacher.model.removeprefix(PACKAGE_PREFIX)
-    names = {objective["name"] for objective in stage["objectives"]}
+    before = context.run.stage("intermediate") if recipe.intermediate is not None else {}
+    names = {objective["name"] for objective in [*stage["objectives"], *before.get("objectives", [])]}
     return {
         "model_name": context.run.folder.resolve().name,
         "task": context.task.name.replace("-", " "),
@@ -57,13 +58,14 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
         "dataset_config": recipe.dataset.name,
         "base_model": hub_id(recipe.student.model or recipe.teacher.model),
         "objectives": stage["objectives"],
+        "intermediate": before.get("objectives", []),
         "task_weight": stage["task_weight"],
         "recipe": recipe.to_yaml(),
         "versions": versions(),
         "train_rows": stage.get("train_rows"),
         "labelled_rows": stage.get("labelled_rows"),
-        "training_steps": stage.get("steps"),
-        "training_seconds": stage.get("seconds"),
+        "training_steps": sum(part.get("steps", 0) for part in (before, stage)) or None,
+        "training_seconds": sum(part.get("seconds", 0) for part in (before, stage)) or None,
         "citations": {entry.name: entry.paper for entry in list_objectives() if entry.name in names and entry.paper},
     }
 

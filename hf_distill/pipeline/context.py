@@ -118,7 +118,8 @@ def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokeniz
         origin = load_config(path, "student.model")
         check_same_tokenizer(tokenizer, load_tokenizer(path, "student.model"))
     student = student_config(origin, **section.model_dump(exclude={"model"}))
-    for specification in recipe.objectives or []:
+    intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
+    for specification in [*(recipe.objectives or []), *intermediate]:
         build_objective(specification).bind(student, teacher)
 
 

@@ -4,15 +4,26 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from hf_distill.errors import InputError, nearest_name
+from hf_distill.presets import find_preset
 from hf_distill.resources import resource_path
 
 
@@ -72,6 +83,15 @@ class StudentSection(Section):
     intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
 
 
+class IntermediateSection(Section):
+    """A stage of training before the last, with objectives of its own; both have the budget of `training` together."""
+
+    objectives: list[str | dict[str, Any]] = Field(description="What the student learns from the teacher in it.")
+    task_weight: float = Field(0.0, ge=0, description="Factor of the task loss in it.")
+    share: float = Field(0.5, gt=0, lt=1, description="Its share of the epochs, or steps, of training.")
+    training: dict[str, Any] = Field(default_factory=dict, description="Training fields that differ from training.")
+
+
 class BaselineSection(Section):
     """The same student without the teacher: what there would be without distillation."""
 
@@ -112,7 +132,11 @@ class Recipe(Section):
     dataset: DatasetSection
     teacher: TeacherSection
     student: StudentSection = Field(default_factory=StudentSection)
+    preset: str | None = Field(
+        None, description="Objectives of a published system, in place of objectives, task_weight and intermediate."
+    )
     objectives: list[str | dict[str, Any]] | None = Field(None, description="See `hf-distill objectives`.")
+    intermediate: IntermediateSection | None = Field(None, description="A stage of training before the last.")
     task_weight: float | None = Field(None, ge=0, description="Factor of the task loss.")
     training: dict[str, Any] = Field(default_factory=dict, description="Any field of DistillationTrainingArguments.")
     baseline: BaselineSection | None = Field(
@@ -120,6 +144,24 @@ class Recipe(Section):
     )
     evaluation: EvaluationSection = Field(default_factory=EvaluationSection)
     quantization: list[QuantizationSection] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_preset(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or content.get("preset") is None:
+            return content
+        preset = find_preset(content["preset"]).to_recipe()
+        for key, value in preset.items():
+            given = content.get(key)
+            if isinstance(value, dict) and isinstance(given, dict):
+                # What is not objectives, such as the share of the budget, may be changed.
+                given, value = given.get("objectives"), value["objectives"]
+                preset[key] = {**preset[key], **content[key]}
+            if given not in (None, value):
+                raise InputError(
+                    f"{key}: the preset {content['preset']} says what it is; leave out (or set to null) one of the two"
+                )
+        return {**content, **preset}
 
     @field_validator("baseline", mode="before")
     @classmethod
@@ -208,10 +250,9 @@ def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     """
     try:
         recipe = Recipe.model_validate(content)
+        _check_training(recipe)
     except ValidationError as error:
         raise InputError(f"{source}: {_explain(error)}") from error
-    try:
-        _check_training(recipe)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     return recipe
@@ -273,7 +314,8 @@ def _check_training(recipe: Recipe) -> None:
     from hf_distill.training_args import DistillationTrainingArguments
 
     find_task(recipe.task)
-    for specification in recipe.objectives or []:
+    stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
+    for specification in itertools.chain(*stages):
         build_objective(specification)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
     known = (known | OLD_TRAINING_FIELDS) - RESERVED_TRAINING_FIELDS
@@ -281,6 +323,8 @@ def _check_training(recipe: Recipe) -> None:
     sections = {"training": recipe.training, "teacher.fine_tune": recipe.teacher.fine_tune or {}}
     if recipe.baseline is not None:
         sections["baseline.training"] = recipe.baseline.training
+    if recipe.intermediate is not None:
+        sections["intermediate.training"] = recipe.intermediate.training
     for section, options in sections.items():
         for option in options:
             if option in RESERVED_TRAINING_FIELDS:

@@ -13,7 +13,8 @@ from hf_distill.pipeline.cards import write_cards
 from hf_distill.pipeline.context import Context, new_head_model
 from hf_distill.pipeline.measure import evaluate_run
 from hf_distill.pipeline.models import make_student, resolve_model
-from hf_distill.pipeline.training import make_arguments, teacher_options, train
+from hf_distill.pipeline.recipe import Recipe
+from hf_distill.pipeline.training import make_arguments, shared_budget, teacher_options, train
 from hf_distill.quantization import find_backend
 from hf_distill.training_args import DistillationTrainingArguments
 
@@ -72,12 +73,8 @@ class TeacherStage(Stage):
         return train(context, self.name, inputs, model, None, args, context.data.labelled)
 
 
-class StudentStage(Stage):
-    """Distil the student."""
-
-    name = "student"
-    after = ("teacher",)
-    result = "student/config.json"
+class DistillationStage(Stage):
+    """A stage in which the student learns from the teacher."""
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
@@ -85,28 +82,33 @@ class StudentStage(Stage):
 
     def inputs(self, context: Context) -> Any:
         """Everything of the recipe that teaches."""
-        recipe = context.recipe
-        objectives = self._arguments(context, context.run.folder)
+        args = self._arguments(context, context.run.folder)
         return [
             context.teacher_origin,
-            recipe.student.model_dump(),
-            objectives.objectives,
-            objectives.task_weight,
-            recipe.training,
+            context.recipe.student.model_dump(),
+            args.objectives,
+            args.task_weight,
+            self._options(context.recipe),
             context.data.fingerprint,
         ]
 
+    @abstractmethod
+    def _options(self, recipe: Recipe) -> dict[str, Any]:
+        """Return the training options."""
+
+    @abstractmethod
     def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
-        recipe = context.recipe
-        given = {"objectives": recipe.objectives, "task_weight": recipe.task_weight}
-        given = {name: value for name, value in given.items() if value is not None}
-        return make_arguments("training", recipe.training, folder, **given)
+        """Return the training arguments."""
+
+    def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
+        """Return the student as it is before this stage."""
+        return make_student(context.recipe, teacher, context.task, context.data.names, seed)
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Distil the student."""
         args = self._arguments(context, context.run.checkpoints(self.name, inputs))
         teacher = context.load(context.teacher_path, "teacher.model")
-        student = make_student(context.recipe, teacher, context.task, context.data.names, args.seed)
+        student = self._start(context, teacher, args.seed)
         # A row without a label teaches nothing where there is no objective.
         rows = context.data.train if args.objectives else context.data.labelled
         done = train(context, self.name, inputs, student, teacher, args, rows)
@@ -114,11 +116,56 @@ class StudentStage(Stage):
         return {**done, "labelled_rows": labelled, "objectives": args.objectives, "task_weight": args.task_weight}
 
 
+class IntermediateStage(DistillationStage):
+    """Distil the student with the objectives of the intermediate stage."""
+
+    name = "intermediate"
+    after = ("teacher",)
+    result = "intermediate/config.json"
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe has an intermediate stage."""
+        return context.recipe.intermediate is not None
+
+    def _options(self, recipe: Recipe) -> dict[str, Any]:
+        return {**shared_budget(recipe.training, recipe.intermediate.share), **recipe.intermediate.training}
+
+    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
+        section = context.recipe.intermediate
+        options = self._options(context.recipe)
+        given = {"objectives": section.objectives, "task_weight": section.task_weight}
+        return make_arguments("intermediate.training", options, folder, **given)
+
+
+class StudentStage(DistillationStage):
+    """Distil the student."""
+
+    name = "student"
+    after = ("teacher", "intermediate")
+    result = "student/config.json"
+
+    def _options(self, recipe: Recipe) -> dict[str, Any]:
+        if recipe.intermediate is None:
+            return recipe.training
+        return shared_budget(recipe.training, 1 - recipe.intermediate.share)
+
+    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
+        recipe = context.recipe
+        given = {"objectives": recipe.objectives, "task_weight": recipe.task_weight}
+        given = {name: value for name, value in given.items() if value is not None}
+        return make_arguments("training", self._options(recipe), folder, **given)
+
+    def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
+        if context.recipe.intermediate is None:
+            return super()._start(context, teacher, seed)
+        return context.load(context.run.folder / "intermediate")
+
+
 class BaselineStage(Stage):
     """Train the same student for as many steps without the teacher."""
 
     name = "baseline"
-    after = ("teacher", "student")
+    after = ("teacher", "intermediate", "student")
     result = "baseline/config.json"
 
     def is_wanted(self, context: Context) -> bool:
@@ -140,7 +187,7 @@ class BaselineStage(Stage):
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Train the baseline."""
-        steps = context.run.stage("student")["steps"]
+        steps = sum(context.run.stage(name).get("steps", 0) for name in ("intermediate", "student"))
         args = self._arguments(context, context.run.checkpoints(self.name, inputs), steps)
         student = self._start(context, args.seed)
         return train(context, self.name, inputs, student, None, args, context.data.labelled)
@@ -217,6 +264,7 @@ class CardStage(Stage):
 
 STAGES: tuple[Stage, ...] = (
     TeacherStage(),
+    IntermediateStage(),
     StudentStage(),
     BaselineStage(),
     QuantizationStage(),

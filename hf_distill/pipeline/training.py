@@ -69,6 +69,19 @@ def teacher_options(context: Context) -> dict[str, Any]:
     return {**shared, **(context.recipe.teacher.fine_tune or {})}
 
 
+def shared_budget(options: dict[str, Any], share: float) -> dict[str, Any]:
+    """
+    Return training options with a share of the epochs, or of the steps where they are given.
+
+    Args:
+        options (`dict[str, Any]`): Options of the whole training.
+        share (`float`): The share, from 0 to 1.
+    """
+    if options.get("max_steps", -1) > 0:
+        return {**options, "max_steps": max(round(share * options["max_steps"]), 1)}
+    return {**options, "num_train_epochs": share * options.get("num_train_epochs", 3.0)}
+
+
 def train(
     context: Context,
     stage: str,

@@ -48,6 +48,8 @@ class CardContents:
         objectives (`Sequence[Mapping[str, Any]]`, *optional*, defaults to none): Objectives with "name", "weight" and
             options.
         task_weight (`float`, *optional*): Weight of the task's own loss.
+        intermediate (`Sequence[Mapping[str, Any]]`, *optional*, defaults to none): Objectives of a stage of training
+            before that.
         recipe (`str`, *optional*): The run's resolved recipe in YAML.
         versions (`Mapping[str, str]`, *optional*, defaults to none): Version of each package that matters.
         findings (`Sequence[str]`, *optional*, defaults to the report's findings): Sentences below the comparison.
@@ -79,6 +81,7 @@ class CardContents:
     student_name: str | None = None
     objectives: Sequence[Mapping[str, Any]] = ()
     task_weight: float | None = None
+    intermediate: Sequence[Mapping[str, Any]] = ()
     recipe: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     findings: Sequence[str] | None = None
@@ -251,6 +254,7 @@ def _texts(contents: CardContents, row: ComparisonRow) -> dict[str, Any]:
         "findings": contents.findings,
         "loading_code": (contents.loading_code or "").strip(),
         "objectives": [_objective_text(objective) for objective in contents.objectives],
+        "intermediate": [_objective_text(objective) for objective in contents.intermediate],
         "training_facts": _training_facts(contents),
         "recipe": recipe,
         # A fence must be longer than any that the recipe itself contains.
