@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.features.projections import Projections
-from hf_distill.features.units import PREDICTION_MASK, Unit, unit_masks
-from hf_distill.knowledge.labels import label_names, match_labels
-from hf_distill.knowledge.live import LiveTeacher, load_teacher
+from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
+from hf_distill.fitting import check_one_device_a_process, group_apart, measure_layer_maps, special_ids
+from hf_distill.knowledge.labels import label_order
+from hf_distill.knowledge.live import as_source
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import Objective
 from hf_distill.training_args import DistillationTrainingArguments
+from hf_distill.weighting import WEIGHTINGS
 
 
 class DistillationTrainer(Trainer):
@@ -79,34 +82,41 @@ class DistillationTrainer(Trainer):
         if teacher_model is not None and teacher_model is model:
             raise InputError("teacher_model: is the student itself; give copy.deepcopy(model)")
         self.objectives = args.make_objectives()
-        self.teacher = _as_source(teacher_model) if self.objectives else None
-        self._projection_seed = args.seed
-        if model is not None:
-            self._fit_student(model)
+        self.teacher = as_source(teacher_model) if self.objectives else None
         super().__init__(model=model, args=args, **kwargs)
+        check_one_device_a_process(self.objectives, args)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
         self.model_accepts_loss_kwargs = False
         if self.teacher is not None:
             self.teacher.to(args.device)
-        self._special_ids = _special_ids(self.objectives, self.processing_class)
-        self._student_inputs = input_names(self.accelerator.unwrap_model(self.model))
+        self._special_ids = special_ids(self.objectives, self.processing_class)
+        student = self.accelerator.unwrap_model(self.model)
+        self._student_inputs = input_names(student)
+        self._fit_student(student)
         self._global_counts: dict[Unit, torch.Tensor] | None = None
-        self._uses_of_counts = 0
+        self._uses_of_counts, self._micro_batches = 0, 1
         self._sums: dict[str, torch.Tensor] = {}
         self._steps_of: dict[str, set[int]] = {}
 
     def call_model_init(self, trial: Any = None) -> PreTrainedModel:
         """Make the student with `model_init` and attach what the objectives need."""
         student = super().call_model_init(trial)
-        self._fit_student(student)
+        # The first call comes from the constructor, before there are data to measure layers with.
+        if hasattr(self, "projections"):
+            self._fit_student(student)
         return student
 
     def _fit_student(self, student: PreTrainedModel) -> None:
         """Settle layer maps and label order for this student, and attach its projections."""
         self._needs, self._label_order = Needs(), None
+        weighting = WEIGHTINGS[self.args.objective_weighting](["task", *(entry.name for entry in self.objectives)])
         student_needs, pairs, widths = Needs(), [], (0, 0)
         if self.teacher is not None:
             config = self.teacher.config
+            collator = self._get_collator_with_removed_columns(self.data_collator, description="training")
+            measure_layer_maps(
+                self.objectives, student, self.teacher, self.train_dataset, collator, self.args.train_batch_size
+            )
             for objective in self.objectives:
                 objective.bind(student.config, config)
             self._needs = Needs.union(objective.all_needs for objective in self.objectives)
@@ -115,16 +125,26 @@ class DistillationTrainer(Trainer):
             if pairs:
                 widths = (student.config.hidden_size, config.hidden_size)
             if self._needs.logits:
-                self._label_order = _label_order(student, config)
-        self.projections = Projections(pairs, *widths, self._projection_seed, student_needs)
+                self._label_order = label_order(student.config, config)
+        if weighting.reads_embeddings:
+            student_needs = student_needs | Needs(hidden_states=frozenset({0}))
+        self.projections = Projections(pairs, *widths, self.args.seed, student_needs, self.args.map_options, weighting)
         self.projections.attach(student)
+
+    def create_optimizer(self, *args: Any) -> torch.optim.Optimizer:
+        """Create the optimizer, with what is learned beside the student in groups of its own."""
+        given = self.optimizer is not None
+        optimizer = super().create_optimizer(*args)
+        if not given:
+            group_apart(optimizer, self.projections, self.args.projection_learning_rate)
+        return optimizer
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, *args: Any) -> tuple[list, Any]:
         """Fetch the micro-batches of a step and count their units, which the means of this step divide by."""
         batches, number_of_items = super().get_batch_samples(epoch_iterator, num_batches, *args)
         if batches:
             self._global_counts = self._count_units(batches)
-            self._uses_of_counts = len(batches)
+            self._uses_of_counts = self._micro_batches = len(batches)
         return batches, number_of_items
 
     def _count_units(self, batches: list) -> dict[Unit, torch.Tensor]:
@@ -168,18 +188,29 @@ class DistillationTrainer(Trainer):
         objectives = [objective for objective in self.objectives if not objective.has_stopped(progress)]
         with self.accelerator.autocast():
             knowledge = self._ask_teacher(inputs, objectives) if objectives else Features()
-            task_loss, outputs = self._run_student(model, inputs, batch.masks)
+            task_loss, outputs = self._run_student(model, inputs, batch.masks, knowledge)
         features = self._student_features(outputs, knowledge)
-        total = torch.zeros((), device=self.args.device)
+        losses, weights = {}, {"task": self.args.task_weight}
         if task_loss is not None:
-            total = total + self.args.task_weight * self._note("loss_task", _task_part(task_loss, batch.masks, counts))
+            losses["task"] = task_part(task_loss, batch.masks, counts)
         for objective in objectives:
-            losses = objective.focused(objective(features, knowledge, batch), knowledge, batch)
-            loss = self._note(f"loss_{objective.name}", _mean(losses, objective.unit(losses), batch.masks, counts))
-            total = total + objective.weight_at(progress) * loss
+            entries = objective.focused(objective(features, knowledge, batch), knowledge, batch)
+            losses[objective.name] = mean_over(entries, objective.unit(entries), batch.masks, counts)
+            weights[objective.name] = objective.weight_at(progress)
+        self._note(losses)
+        total = self._combine(losses, weights, features, outputs).to(self.args.device)
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
         return (total, outputs) if return_outputs else total
+
+    def _combine(
+        self, losses: dict[str, torch.Tensor], weights: dict[str, float], features: Features, outputs: Any
+    ) -> torch.Tensor:
+        """Weigh the components against each other."""
+        weighting, learned = self.projections.weighting, self.projections.read_learned(outputs)
+        reduce = partial(self.accelerator.reduce, reduction="mean")
+        weighting.observe(losses, features.hidden_states.get(0), self.state.global_step, reduce)
+        return weighting.combine(losses, weights, learned, 1 / (self._micro_batches * self.args.world_size))
 
     def _ask_teacher(self, inputs: dict[str, torch.Tensor], objectives: list[Objective]) -> Features:
         knowledge = self.teacher(inputs, Needs.union(objective.all_needs for objective in objectives))
@@ -188,7 +219,11 @@ class DistillationTrainer(Trainer):
         return knowledge
 
     def _run_student(
-        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], masks: dict[Unit, torch.Tensor]
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        masks: dict[Unit, torch.Tensor],
+        knowledge: Features,
     ) -> tuple[torch.Tensor | None, Any]:
         """Return the model's task loss, if the batch has labels, and its outputs."""
         inputs = self._for_student(inputs)
@@ -197,7 +232,7 @@ class DistillationTrainer(Trainer):
         # Label smoothing of a batch without a label divides 0 by 0, in the gradient too.
         if self.label_smoother is not None and Unit.LABEL in masks and not masks[Unit.LABEL].any():
             inputs.pop("labels")
-        with self.projections.capturing():
+        with self.projections.capturing(knowledge):
             if any(name in inputs for name in self.label_names):
                 return super().compute_loss(model, inputs, return_outputs=True)
             return None, model(**inputs)
@@ -209,7 +244,7 @@ class DistillationTrainer(Trainer):
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "
                 f"{tuple(logits.shape)}; both need the same kind of head and the same labels"
             )
-        features = self.projections.read(outputs)
+        features = self.projections.read(outputs, knowledge)
         features.logits = logits
         return features
 
@@ -227,19 +262,20 @@ class DistillationTrainer(Trainer):
         if first:
             self._signature_columns += [PREDICTION_MASK, *(self.teacher.input_names if self.teacher else [])]
 
-    def _note(self, name: str, loss: torch.Tensor) -> torch.Tensor:
-        """Add up a component until the next log line, without waiting for the device."""
-        self._sums[name] = self._sums.get(name, 0.0) + loss.detach()
-        self._steps_of.setdefault(name, set()).add(self.state.global_step)
-        return loss
+    def _note(self, losses: dict[str, torch.Tensor]) -> None:
+        """Add up the components until the next log line, without waiting for the device."""
+        for name, loss in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + loss.detach()
+            self._steps_of.setdefault(name, set()).add(self.state.global_step)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, with the mean of each component since the last line beside the total loss."""
         if "loss" in logs and self._sums:
             sums = torch.stack(list(self._sums.values())).float()
             sums = self.accelerator.reduce(sums, reduction="sum") if self.args.world_size > 1 else sums
-            means = [total / len(self._steps_of[name]) for name, total in zip(self._sums, sums.tolist())]
-            logs.update(zip(self._sums, means))
+            for name, total in zip(self._sums, sums.tolist()):
+                logs[f"loss_{name}"] = total / len(self._steps_of[name])
+            logs.update({f"factor_{name}": value for name, value in self.projections.weighting.factors().items()})
         # The line at the end of a training has no `loss`; what its last steps left must not reach the next training.
         if "loss" in logs or "train_loss" in logs:
             self._sums, self._steps_of = {}, {}
@@ -255,51 +291,3 @@ class DistillationTrainer(Trainer):
         """Restore the projections with the student."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self.projections.load(resume_from_checkpoint)
-
-
-def _mean(
-    losses: torch.Tensor, unit: Unit, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]
-) -> torch.Tensor:
-    """Return the part of these losses in the mean over the real units of the global batch."""
-    if unit not in masks:
-        # Images all have the same number of patches, each of them real.
-        losses, unit = losses.flatten(1).mean(1), Unit.EXAMPLE
-    return torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
-
-
-def _task_part(mean: torch.Tensor, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]) -> torch.Tensor:
-    """Weigh a model's own mean over this batch's labels to be its part of the mean over the global batch's."""
-    unit = Unit.LABEL if Unit.LABEL in masks else Unit.EXAMPLE
-    labels = masks[unit].sum()
-    # A batch without a single label has no mean: 0 / 0 is kept out of the sum. (Several GPUs in one process give
-    # a mean each.)
-    return torch.where(labels > 0, mean.mean() * labels, 0.0) / counts[unit]
-
-
-def _as_source(teacher_model: Any) -> KnowledgeSource:
-    if isinstance(teacher_model, KnowledgeSource):
-        return teacher_model
-    if isinstance(teacher_model, (str, Path)):
-        teacher_model = load_teacher(teacher_model)
-    if not isinstance(teacher_model, PreTrainedModel):
-        raise InputError(
-            "teacher_model: must be a model, or the folder or Hub id of one, since there are objectives; "
-            f"got {type(teacher_model).__name__}"
-        )
-    return LiveTeacher(teacher_model)
-
-
-def _special_ids(objectives: list[Objective], tokenizer: Any) -> list[int]:
-    """Return the ids of the tokens that are no content: [CLS], [SEP] and their like, but no mask or unknown word."""
-    if not any(getattr(objective, "tokens", None) == "content" for objective in objectives):
-        return []
-    if not hasattr(tokenizer, "all_special_ids"):
-        raise InputError("processing_class: tokens: content needs the tokenizer, which knows the special tokens")
-    words = {tokenizer.mask_token_id, tokenizer.unk_token_id}
-    return sorted(set(tokenizer.all_special_ids) - words)
-
-
-def _label_order(student: PreTrainedModel, teacher_config: Any) -> list[int] | None:
-    """Return how to reorder the teacher's logits so that they have the student's labels; `None` if they do."""
-    order = match_labels(label_names(student.config), label_names(teacher_config), "the student", "the teacher")
-    return None if order == list(range(len(order))) else order

@@ -9,9 +9,19 @@ from dataclasses import dataclass, field
 from transformers import TrainingArguments
 
 from hf_distill.errors import InputError
+from hf_distill.features.maps import DIRECTIONS, KINDS, STARTS, MapOptions
 from hf_distill.objectives import Objective, build_objective
+from hf_distill.weighting import WEIGHTINGS
 
 DEFAULT_OBJECTIVES = ["logits_mse:weight=1", "hidden_mse:weight=1,layers=uniform"]
+
+CHOICES = {
+    "objective_weighting": tuple(WEIGHTINGS),
+    "projection": KINDS,
+    "projection_start": STARTS,
+    "projection_direction": DIRECTIONS,
+}
+"""The values of the arguments that have few."""
 
 
 @dataclass
@@ -24,6 +34,18 @@ class DistillationTrainingArguments(TrainingArguments):
             `{"name": ..., "weight": ..., option: ...}` dictionary or an [`~hf_distill.objectives.Objective`].
         task_weight (`float`, *optional*, defaults to 0.5): Factor of the task loss (the student against the labels) in
             the total loss, at least 0.
+        objective_weighting (`str`, *optional*, defaults to `"fixed"`): `"fixed"`: the weights as they are given;
+            `"uncertainty"`: learned factors beside them; `"gradient_norm"`: factors that let each component pull as
+            hard as its weight says.
+        projection (`str`, *optional*, defaults to `"linear"`): Learned maps between widths: `"linear"`, where the
+            widths differ, or `"mlp"`, for all layers that are compared.
+        projection_start (`str`, *optional*, defaults to `"orthogonal"`): Their initial weights: `"orthogonal"` or
+            `"random"`.
+        projection_shared (`bool`, *optional*, defaults to `False`): Whether one map serves all pairs of layers.
+        projection_direction (`str`, *optional*, defaults to `"student_to_teacher"`): Whose states are mapped into
+            whose width: that, or `"teacher_to_student"`.
+        projection_learning_rate (`float`, *optional*): Learning rate of what is learned beside the student, above 0;
+            the student's if left out.
 
     Raises:
         ValueError: If an objective, an option or a weight is wrong, or if nothing has a weight.
@@ -50,6 +72,25 @@ class DistillationTrainingArguments(TrainingArguments):
         metadata={"help": "Factor of the task loss (student against labels) in the total loss; at least 0."},
     )
 
+    objective_weighting: str = field(
+        default="fixed",
+        metadata={"help": "How components are weighed: fixed, uncertainty (learned factors) or gradient_norm."},
+    )
+    projection: str = field(
+        default="linear", metadata={"help": "Learned maps: linear, where widths differ, or mlp, everywhere."}
+    )
+    projection_start: str = field(
+        default="orthogonal", metadata={"help": "Initial weights of the learned maps: orthogonal or random."}
+    )
+    projection_shared: bool = field(default=False, metadata={"help": "Whether one map serves all pairs of layers."})
+    projection_direction: str = field(
+        default="student_to_teacher",
+        metadata={"help": "Whose states are mapped: student_to_teacher or teacher_to_student."},
+    )
+    projection_learning_rate: float | None = field(
+        default=None, metadata={"help": "Learning rate of what is learned beside the student; above 0."}
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.objectives, (list, tuple, type(None))):
@@ -66,6 +107,18 @@ class DistillationTrainingArguments(TrainingArguments):
             raise InputError(f"task_weight: must be a number at least 0; got {self.task_weight!r}")
         if self.task_weight == 0 and not any(objective.largest_weight > 0 for objective in self._objectives):
             raise InputError("task_weight: is 0 and so is every objective's weight; the student would learn nothing")
+
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name}: must be {' or '.join(choices)}; got {getattr(self, name)!r}")
+        rate = self.projection_learning_rate
+        if rate is not None and (not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e9):
+            raise InputError(f"projection_learning_rate: must be a number above 0, or left out; got {rate!r}")
+
+    @property
+    def map_options(self) -> MapOptions:
+        """What the maps between widths are."""
+        return MapOptions(self.projection, self.projection_start, self.projection_shared, self.projection_direction)
 
     def make_objectives(self) -> list[Objective]:
         """Return the objectives as fresh objects, not yet bound to models."""

@@ -30,6 +30,9 @@ def skip(student_layers: int, teacher_layers: int) -> LayerPairs:
 
 LAYER_MAPS: dict[str, Callable[[int, int], LayerPairs]] = {"uniform": uniform, "skip": skip, "last": last}
 
+AUTO = "auto"
+"""The layer map that is measured: the teacher layers that the student's resemble most."""
+
 
 def check_layers(layers: str | Sequence[Sequence[int]], owner: str) -> None:
     """
@@ -42,9 +45,10 @@ def check_layers(layers: str | Sequence[Sequence[int]], owner: str) -> None:
     Raises:
         InputError: If it is neither.
     """
-    expected = f"{owner}: layers must be {', '.join(LAYER_MAPS)}, or pairs such as [[1, 3], [2, 6]]"
+    names = [*LAYER_MAPS, AUTO]
+    expected = f"{owner}: layers must be {', '.join(names)}, or pairs such as [[1, 3], [2, 6]]"
     if isinstance(layers, str):
-        if layers not in LAYER_MAPS:
+        if layers not in names:
             raise InputError(f"{expected}; got {layers!r}")
         return
     pairs = list(layers) if isinstance(layers, Sequence) else []

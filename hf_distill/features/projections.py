@@ -1,9 +1,9 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""Projections: learned maps from the student's width to the teacher's, part of the student while it is trained."""
+"""Projections: what is learned or captured beside the student's own outputs, part of it while it is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionCapture, AttentionStates
 from hf_distill.features.features import Features, Needs
+from hf_distill.features.maps import LayerMaps, MapOptions
 
 MODULE_NAME = "distillation_projections"
 FILE_NAME = "projections.safetensors"
@@ -34,11 +35,13 @@ class Projections(nn.Module):
     Args:
         pairs (`Iterable[tuple[int, int]]`): `(student layer, teacher layer)` pairs that objectives compare.
         student_width (`int`): Width of the student's hidden states.
-        teacher_width (`int`): Width of the teacher's hidden states. A pair has a learned linear map only where the
-            widths differ.
+        teacher_width (`int`): Width of the teacher's hidden states.
         seed (`int`, *optional*, defaults to 42): Seed of the initial weights; every process must give the same.
         needs ([`Needs`], *optional*): What objectives read of the student as it is: hidden states in its own width,
             queries, keys and values.
+        options ([`MapOptions`], *optional*): What the maps between the widths are.
+        weighting (`nn.Module`, *optional*): How the components of the loss are weighed, which may be learned too: its
+            `learned` leaves the forward with the rest.
     """
 
     def __init__(
@@ -48,41 +51,44 @@ class Projections(nn.Module):
         teacher_width: int,
         seed: int = 42,
         needs: Needs | None = None,
+        options: MapOptions | None = None,
+        weighting: nn.Module | None = None,
     ):
         super().__init__()
         self.pairs = sorted(set(pairs))
         needs = needs or Needs()
         self.layers, self.attention = sorted(needs.hidden_states), sorted(needs.attention)
-        self.maps = nn.ModuleDict()
+        self.maps = LayerMaps(self.pairs, student_width, teacher_width, options, seed)
+        self.weighting = weighting
         self.enabled = False
         self._capture: AttentionCapture | None = None
         self._recorded: dict[int, AttentionStates] = {}
-        if student_width != teacher_width:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)
-                for pair in self.pairs:
-                    self.maps[self._key(pair)] = _orthogonal_linear(student_width, teacher_width)
-
-    @staticmethod
-    def _key(pair: tuple[int, int]) -> str:
-        return f"{pair[0]}_{pair[1]}"
+        self._of_teacher: Mapping[int, torch.Tensor] = {}
 
     @property
     def reads_hidden_states(self) -> bool:
         """Whether the student must be asked for its hidden states."""
         return bool(self.pairs or self.layers)
 
+    @property
+    def has_state(self) -> bool:
+        """Whether there is anything to be learned, or to be kept, with the student."""
+        return bool(self.state_dict())
+
     def forward(self, hidden_states: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
-        """Return the hidden states of each pair's student layer in the teacher's width, then those of the layers."""
+        """Return the hidden states of each pair and of the layers that are read as they are, and what is learned."""
         result = {}
         for pair in self.pairs:
-            key = self._key(pair)
-            states = hidden_states[pair[0]]
-            # The maps stay in 32 bits beside a student that was loaded in fewer.
-            result[key] = self.maps[key](states.to(self.maps[key].weight.dtype)) if key in self.maps else states
-        return result | {str(layer): hidden_states[layer] for layer in self.layers}
+            key = f"{pair[0]}_{pair[1]}"
+            if self.maps.options.from_teacher:
+                result[key] = hidden_states[pair[0]]
+                result[f"teacher_{key}"] = self.maps.apply_to(pair, self._of_teacher[pair[1]])
+            else:
+                result[key] = self.maps.apply_to(pair, hidden_states[pair[0]])
+        result |= {str(layer): hidden_states[layer] for layer in self.layers}
+        return result | self._recorded_attention() | (self.weighting.learned() if self.weighting is not None else {})
 
-    def recorded_attention(self) -> dict[str, torch.Tensor]:
+    def _recorded_attention(self) -> dict[str, torch.Tensor]:
         """
         Return the queries, keys and values of the forward pass that is at its end.
 
@@ -99,22 +105,41 @@ class Projections(nn.Module):
             )
         return recorded
 
-    def read(self, outputs: dict[str, Any]) -> Features:
-        """Take what was captured out of the student's output: hidden states keyed by pair or by layer, attention."""
-        captured = outputs[OUTPUT_KEY] if self.pairs or self.layers or self.attention else {}
-        projected = {pair: captured[self._key(pair)] for pair in self.pairs}
+    def read(self, outputs: dict[str, Any], knowledge: Features | None = None) -> Features:
+        """
+        Take what was captured out of the student's output: hidden states keyed by pair or by layer, attention.
+
+        Args:
+            outputs (`dict`): The student's output.
+            knowledge ([`Features`], *optional*): The teacher's features; what of them was mapped into the student's
+                width is added, keyed by pair.
+        """
+        captured = outputs[OUTPUT_KEY] if self.is_needed else {}
+        states: dict[Any, torch.Tensor] = {pair: captured[f"{pair[0]}_{pair[1]}"] for pair in self.pairs}
+        states |= {layer: captured[str(layer)] for layer in self.layers}
+        if self.maps.options.from_teacher:
+            knowledge.hidden_states |= {pair: captured[f"teacher_{pair[0]}_{pair[1]}"] for pair in self.pairs}
         attention = {
             layer: AttentionStates(*(captured[f"{part}_{layer}"] for part in PARTS), heads=self._capture.heads)
             for layer in self.attention
         }
-        return Features(
-            hidden_states=projected | {layer: captured[str(layer)] for layer in self.layers}, attention=attention
-        )
+        return Features(hidden_states=states, attention=attention)
+
+    def read_learned(self, outputs: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """Take what the weighting has learned out of the student's output."""
+        return {name: outputs[OUTPUT_KEY][name] for name in (self.weighting.learned() if self.weighting else {})}
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether objectives want anything beside the logits."""
+        learned = self.weighting is not None and bool(self.weighting.learned())
+        return bool(self.pairs or self.layers or self.attention or learned)
 
     @contextmanager
-    def capturing(self) -> Iterator[None]:
+    def capturing(self, knowledge: Features | None = None) -> Iterator[None]:
         """Let the student's forward return what objectives want; outside of this its output is untouched."""
         self.enabled = True
+        self._of_teacher = knowledge.hidden_states if knowledge is not None else {}
         try:
             if self._capture is None:
                 yield
@@ -122,12 +147,12 @@ class Projections(nn.Module):
                 with self._capture.recording() as self._recorded:
                     yield
         finally:
-            self.enabled, self._recorded = False, {}
+            self.enabled, self._recorded, self._of_teacher = False, {}, {}
 
     def attach(self, student: PreTrainedModel) -> None:
         """Make this module part of `student`, in place of projections that an earlier trainer attached."""
         detach(student)
-        if not self.pairs and not self.layers and not self.attention:
+        if not self.is_needed and not self.has_state:
             return
         if self.attention:
             self._capture = AttentionCapture(student, self.attention)
@@ -140,7 +165,7 @@ class Projections(nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write the weights to `folder`, if there are any."""
-        if self.maps:
+        if self.has_state:
             save_file(
                 {name: value.contiguous() for name, value in self.state_dict().items()}, Path(folder) / FILE_NAME
             )
@@ -152,7 +177,7 @@ class Projections(nn.Module):
         Raises:
             InputError: If the file is missing or holds other projections.
         """
-        if not self.maps:
+        if not self.has_state:
             return
         path = Path(folder) / FILE_NAME
         if not path.is_file():
@@ -178,17 +203,8 @@ def detach(student: nn.Module) -> None:
 def _add_features(student: nn.Module, args: tuple, outputs: Any) -> dict[str, Any] | None:
     """Forward hook of the student: put what objectives want in the output, in place of all its hidden states."""
     projections = getattr(student, MODULE_NAME, None)
-    if projections is None or not projections.enabled:
+    if projections is None or not projections.enabled or not projections.is_needed:
         return None
     result = dict(outputs)
-    captured = projections(result.pop("hidden_states")) if projections.reads_hidden_states else {}
-    result[OUTPUT_KEY] = captured | projections.recorded_attention()
+    result[OUTPUT_KEY] = projections(result.pop("hidden_states", ()))
     return result
-
-
-def _orthogonal_linear(inputs: int, outputs: int) -> nn.Linear:
-    # An orthogonal start keeps lengths and angles, so the objective begins with the geometry of the student.
-    linear = nn.Linear(inputs, outputs)
-    nn.init.orthogonal_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear

@@ -78,3 +78,22 @@ def _prediction_mask(batch: Mapping[str, torch.Tensor], tokens: torch.Tensor) ->
     if labels is not None and labels.shape == tokens.shape and not labels.is_floating_point():
         return (labels != IGNORED_LABEL) & tokens
     return tokens
+
+
+def mean_over(
+    losses: torch.Tensor, unit: Unit, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]
+) -> torch.Tensor:
+    """Return the part of these losses in the mean over the real units of the global batch."""
+    if unit not in masks:
+        # Images all have the same number of patches, each of them real.
+        losses, unit = losses.flatten(1).mean(1), Unit.EXAMPLE
+    return torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
+
+
+def task_part(mean: torch.Tensor, masks: dict[Unit, torch.Tensor], counts: dict[Unit, torch.Tensor]) -> torch.Tensor:
+    """Weigh a model's own mean over this batch's labels to be its part of the mean over the global batch's."""
+    unit = Unit.LABEL if Unit.LABEL in masks else Unit.EXAMPLE
+    labels = masks[unit].sum()
+    # A batch without a single label has no mean: 0 / 0 is kept out of the sum. (Several GPUs in one process give
+    # a mean each.)
+    return torch.where(labels > 0, mean.mean() * labels, 0.0) / counts[unit]

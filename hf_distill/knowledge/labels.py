@@ -59,6 +59,12 @@ def match_labels(wanted: Sequence[str], given: Sequence[str], wanted_by: str, gi
     )
 
 
+def label_order(student: PretrainedConfig, teacher: PretrainedConfig) -> list[int] | None:
+    """Return how to reorder the teacher's logits so that they have the student's labels; `None` if they do."""
+    order = match_labels(label_names(student), label_names(teacher), "the student", "the teacher")
+    return None if order == list(range(len(order))) else order
+
+
 def _listed(names: Sequence[str], most: int = 20) -> str:
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown}, ... {len(names) - most} more"

@@ -33,8 +33,8 @@ class QueryKeyValueObjective(TokensObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 1 being the first layer.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 1 being the first layer.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
     """
@@ -111,8 +111,8 @@ class AttentionMSE(AttentionObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 1 being the first layer.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 1 being the first layer.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
@@ -155,8 +155,8 @@ class AttentionKL(AttentionObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 1 being the first layer.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 1 being the first layer.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 

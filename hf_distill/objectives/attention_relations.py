@@ -33,8 +33,8 @@ class MiniLM(QueryKeyValueObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 1 being the first layer.
+        layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 1 being the first layer.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
@@ -55,7 +55,7 @@ class MiniLM(QueryKeyValueObjective):
 
     layers: str | Sequence[Sequence[int]] = field(
         default="last",
-        metadata={"help": 'Layer map: "uniform", "skip", "last" or pairs [[student, teacher], ...]; 1: first layer.'},
+        metadata={"help": 'Layer map: "uniform", "skip", "last", "auto" or [[student, teacher], ...]; 1: first.'},
     )
 
     def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
@@ -90,8 +90,8 @@ class MiniLMv2(QueryKeyValueObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 1 being the first layer.
+        layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 1 being the first layer.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
         relation_heads (`int`, *optional*): Number of relation heads, a divisor of both widths; defaults to the
@@ -114,7 +114,7 @@ class MiniLMv2(QueryKeyValueObjective):
 
     layers: str | Sequence[Sequence[int]] = field(
         default="last",
-        metadata={"help": 'Layer map: "uniform", "skip", "last" or pairs [[student, teacher], ...]; 1: first layer.'},
+        metadata={"help": 'Layer map: "uniform", "skip", "last", "auto" or [[student, teacher], ...]; 1: first.'},
     )
     relation_heads: int | None = field(
         default=None,

@@ -33,8 +33,8 @@ class CRD(ExampleStatesObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"last"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
         pooling (`str`, *optional*, defaults to `"mean"`): What makes an example's vector out of its tokens: `"mean"`
             of the real tokens, or the `"first"` of them.
         temperature (`float`, *optional*, defaults to 0.07): Temperature \\( \tau \\) of the cosines, above 0.
@@ -55,7 +55,7 @@ class CRD(ExampleStatesObjective):
 
     layers: str = field(
         default="last",
-        metadata={"help": 'Layer map: "uniform", "skip", "last" or pairs [[student, teacher], ...]; 0: embeddings.'},
+        metadata={"help": 'Layer map: "uniform", "skip", "last", "auto" or [[student, teacher], ...]; 0: embeddings.'},
     )
     pooling: str = field(
         default="mean", metadata={"help": 'An example\'s vector: "mean" of its real tokens, or the "first" of them.'}

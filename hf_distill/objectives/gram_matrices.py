@@ -36,8 +36,8 @@ class NST(ExampleStatesObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
 
     Source: Huang, Wang 2017, *Like What You Like: Knowledge Distill via Neuron Selectivity Transfer*,
     arXiv:1707.01219, with its polynomial kernel.

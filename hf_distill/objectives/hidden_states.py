@@ -29,8 +29,8 @@ class HiddenMSE(HiddenStatesObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
@@ -65,8 +65,8 @@ class HiddenCosine(HiddenStatesObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
 
@@ -139,8 +139,8 @@ class PKD(ExampleStatesObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
 
     Source: Sun et al. 2019, *Patient Knowledge Distillation for BERT Model Compression*, arXiv:1908.09355.
 

@@ -13,7 +13,7 @@ from transformers import PretrainedConfig
 
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.layer_map import LayerPairs, check_layers, resolve_layers
+from hf_distill.features.layer_map import AUTO, LayerPairs, check_layers, resolve_layers
 from hf_distill.features.units import Unit
 from hf_distill.objectives.base import Objective, full_precision
 
@@ -30,8 +30,8 @@ class LayersObjective(Objective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
     """
 
     reads: ClassVar[str] = "hidden states"
@@ -40,7 +40,7 @@ class LayersObjective(Objective):
 
     layers: str | Sequence[Sequence[int]] = field(
         default="uniform",
-        metadata={"help": 'Layer map: "uniform", "skip", "last" or pairs [[student, teacher], ...]; 0: embeddings.'},
+        metadata={"help": 'Layer map: "uniform", "skip", "last", "auto" or [[student, teacher], ...]; 0: embeddings.'},
     )
     _pairs: LayerPairs = field(default_factory=list, init=False, repr=False, compare=False)
 
@@ -49,9 +49,19 @@ class LayersObjective(Objective):
         check_layers(self.layers, f"objective {self.name}")
 
     def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
-        """Settle the layer map for these two models."""
+        """Settle the layer map for these two models; `"auto"` is `"uniform"` until [`choose_layers`] was called."""
         depths = student.num_hidden_layers, teacher.num_hidden_layers
-        self._pairs = resolve_layers(self.layers, *depths, f"objective {self.name}")
+        layers = "uniform" if self.layers == AUTO else self.layers
+        self._pairs = resolve_layers(layers, *depths, f"objective {self.name}")
+
+    @property
+    def chooses_layers(self) -> bool:
+        """Whether the layer map is yet to be measured."""
+        return self.layers == AUTO
+
+    def choose_layers(self, pairs: LayerPairs) -> None:
+        """Take the layer map that was measured."""
+        self.layers = [list(pair) for pair in pairs]
 
     @property
     def pairs(self) -> LayerPairs:
@@ -78,7 +88,8 @@ class LayersObjective(Objective):
         return [
             (
                 full_precision(student.hidden_states[pair if self.projected else pair[0]]),
-                full_precision(teacher.hidden_states[pair[1]]),
+                # Mapped into the student's width, the teacher's states are those of a pair.
+                full_precision(teacher.hidden_states.get(pair, teacher.hidden_states[pair[1]])),
             )
             for pair in self._pairs
         ]
@@ -93,8 +104,8 @@ class TokensObjective(LayersObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
     """
@@ -122,8 +133,8 @@ class HiddenStatesObjective(TokensObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
         tokens (`str`, *optional*, defaults to `"real"`): Tokens that teach: `"real"` (all but padding), `"content"`
             (no special tokens either), or `"predicted"` (those whose logits count: first sub-tokens of words).
     """
@@ -148,8 +159,8 @@ class ExampleStatesObjective(LayersObjective):
         weight (`float` or `dict`, *optional*, defaults to 1.0): Factor of this objective in the total loss, at least
             0, or the options of a [`Schedule`].
         focus (`dict`, *optional*): Options of a [`Focus`]: learn more, or only, where the teacher is sure or unsure.
-        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"` or pairs
-            `[[student, teacher], ...]`, 0 being the embeddings' output.
+        layers (`str` or `list`, *optional*, defaults to `"uniform"`): `"uniform"`, `"skip"`, `"last"`,
+            `"auto"` or pairs `[[student, teacher], ...]`, 0 being the embeddings' output.
     """
 
     def unit(self, losses: torch.Tensor) -> Unit:

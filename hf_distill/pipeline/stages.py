@@ -112,8 +112,7 @@ class DistillationStage(Stage):
         # A row without a label teaches nothing where there is no objective.
         rows = context.data.train if args.objectives else context.data.labelled
         done = train(context, self.name, inputs, student, teacher, args, rows)
-        labelled = len(context.data.labelled)
-        return {**done, "labelled_rows": labelled, "objectives": args.objectives, "task_weight": args.task_weight}
+        return {**done, "labelled_rows": len(context.data.labelled), "task_weight": args.task_weight}
 
 
 class IntermediateStage(DistillationStage):

@@ -104,7 +104,7 @@ def train(
         rows (`Dataset`): Tokenized rows.
 
     Returns:
-        `dict[str, Any]`: What the manifest says: optimizer steps and training rows.
+        `dict[str, Any]`: What the manifest says: optimizer steps, training rows and objectives.
     """
     checkpoints = context.run.checkpoints(stage, inputs)
     task, names = context.task, context.data.names
@@ -128,7 +128,9 @@ def train(
     shutil.rmtree(checkpoints)
     with contextlib.suppress(OSError):  # Another stage may have checkpoints there.
         checkpoints.parent.rmdir()
-    return {"steps": trainer.state.global_step, "train_rows": len(rows)}
+    # As the trainer has them: a layer map that was measured is told.
+    objectives = [objective.to_dict() for objective in trainer.objectives]
+    return {"steps": trainer.state.global_step, "train_rows": len(rows), "objectives": objectives}
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

@@ -63,7 +63,7 @@ def test_pairs_are_taken_as_they_are() -> None:
         ([[1, 7]], r"^owner: teacher layer 7 in layers is outside 0 to 6"),
         ([[3, 1]], r"^owner: student layer 3 in layers is outside 0 to 2"),
         ([[-1, 1]], r"^owner: student layer -1 in layers"),
-        ("first", r"^owner: layers must be uniform, skip, last, or pairs such as .*; got 'first'$"),
+        ("first", r"^owner: layers must be uniform, skip, last, auto, or pairs such as .*; got 'first'$"),
         ([1, 2], r"^owner: layers must be"),
         ("1,2", r"^owner: layers must be"),
         ({1: 3}, r"^owner: layers must be"),

@@ -92,3 +92,16 @@ def test_both_stages_run_on_one_budget_and_are_skipped_when_done(
     again = command("run", recipe, "--output-dir", tmp_path / "run")
     assert "intermediate: done already" in again.out
     assert "student: done already" in again.out
+
+
+def test_a_layer_map_that_was_measured_is_in_the_manifest_and_on_the_card(
+    setup: Any, command: Callable, tmp_path: Path
+) -> None:
+    changes = {"objectives": ["hidden_mse:layers=auto"], "baseline": None}
+    recipe = setup.write(tmp_path / "recipe.yaml", **changes)
+    result = command("run", recipe, "--output-dir", tmp_path / "run")
+    assert result.status == 0, result.err
+    pairs = stages_of(tmp_path / "run")["student"]["objectives"][0]["layers"]
+    assert [own for own, _ in pairs] == [1, 2]
+    card = (tmp_path / "run" / "student" / "README.md").read_text()
+    assert f"layer map (student from teacher) 1 from {pairs[0][1]}, 2 from {pairs[1][1]}" in card

@@ -1,0 +1,108 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""What a trainer settles once objectives, student, teacher and data are known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel, TrainingArguments
+
+from hf_distill.errors import InputError
+from hf_distill.features.projections import Projections
+from hf_distill.features.resemblance import most_alike, resemblance
+from hf_distill.knowledge.live import LiveTeacher
+from hf_distill.knowledge.source import KnowledgeSource
+from hf_distill.objectives import LayersObjective, Objective
+
+logger = logging.getLogger(__name__)
+
+SAMPLE = 256
+"""Rows on which a layer map is measured."""
+
+
+def measure_layer_maps(
+    objectives: Sequence[Objective],
+    student: PreTrainedModel,
+    teacher: KnowledgeSource,
+    rows: Any,
+    collator: Callable,
+    batch_size: int,
+) -> None:
+    """
+    Choose the layers of objectives whose layer map is `"auto"`, on the first rows of the training data.
+
+    Args:
+        objectives (`Sequence[Objective]`): All objectives; those with another layer map are left alone.
+        student ([`~transformers.PreTrainedModel`]): The student.
+        teacher ([`KnowledgeSource`]): The teacher; it must be one that runs.
+        rows (`Dataset` or a list): The training data.
+        collator (`Callable`): Makes a batch.
+        batch_size (`int`): Rows in a batch.
+
+    Raises:
+        InputError: If there is nothing to measure with.
+    """
+    choosing = [entry for entry in objectives if isinstance(entry, LayersObjective) and entry.chooses_layers]
+    if not choosing:
+        return
+    owner = f"objective {choosing[0].name}: layers auto needs"
+    if not isinstance(teacher, LiveTeacher):
+        raise InputError(f"{owner} a teacher that runs; give pairs of layers")
+    if not hasattr(rows, "__len__"):
+        raise InputError(f"{owner} a train_dataset with rows; give pairs of layers")
+    sample = [rows[row] for row in range(min(SAMPLE, len(rows)))]
+    batches = [collator(sample[first : first + batch_size]) for first in range(0, len(sample), batch_size)]
+    alignment = resemblance(student, teacher.model, batches)
+    pairs = most_alike(alignment)
+    found = ", ".join(f"{own} from {other} ({alignment[own - 1, other - 1]:.2f})" for own, other in pairs)
+    logger.warning("Layer map measured on %d rows, student from teacher (alignment): %s", len(sample), found)
+    for objective in choosing:
+        objective.choose_layers(pairs)
+
+
+def check_one_device_a_process(objectives: Sequence[Objective], args: TrainingArguments) -> None:
+    """
+    Check that no module is copied to several devices of one process, where what hooks record would be mixed up.
+
+    Raises:
+        InputError: If objectives record and modules are copied.
+    """
+    if args.n_gpu > 1 and any(objective.needs.attention for objective in objectives):
+        raise InputError(
+            "objectives: those on queries, keys and values need a process for each GPU; start the script with "
+            "accelerate launch"
+        )
+
+
+def group_apart(optimizer: torch.optim.Optimizer, projections: Projections, learning_rate: float | None) -> None:
+    """Give what is learned beside the student its own learning rate, and weights of components no decay."""
+    beside = {id(parameter) for parameter in projections.parameters()}
+    undecayed = {id(parameter) for parameter in projections.weighting.parameters()}
+    for group in list(optimizer.param_groups):
+        apart = [parameter for parameter in group["params"] if id(parameter) in beside]
+        group["params"] = [parameter for parameter in group["params"] if id(parameter) not in beside]
+        options = {name: value for name, value in group.items() if name != "params"}
+        if learning_rate is not None:
+            options["lr"] = learning_rate
+        for decayed in (True, False):
+            chosen = [parameter for parameter in apart if (id(parameter) not in undecayed) == decayed]
+            if chosen:
+                decay = {} if decayed else {"weight_decay": 0.0}
+                optimizer.add_param_group({**options, **decay, "params": chosen})
+
+
+def special_ids(objectives: Sequence[Objective], tokenizer: Any) -> list[int]:
+    """Return the ids of the tokens that are no content: [CLS], [SEP] and their like, but no mask or unknown word.
+
+    Raises:
+        InputError: If an objective asks for content and there is no tokenizer that tells.
+    """
+    if not any(getattr(objective, "tokens", None) == "content" for objective in objectives):
+        return []
+    if not hasattr(tokenizer, "all_special_ids"):
+        raise InputError("processing_class: tokens: content needs the tokenizer, which knows the special tokens")
+    words = {tokenizer.mask_token_id, tokenizer.unk_token_id}
+    return sorted(set(tokenizer.all_special_ids) - words)
