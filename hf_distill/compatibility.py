@@ -28,6 +28,15 @@ def forget_mixed_precision() -> None:
         os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
 
 
+def last_state_is_the_models(model: PreTrainedModel) -> bool:
+    """
+    Say whether the last of a model's hidden states is what the model returns, and not what its last layer returns.
+
+    Some models have a norm between the two: 4.57 never counts it, 5.x does in models of text.
+    """
+    return TRANSFORMERS_5 and model.main_input_name == "input_ids"
+
+
 def accumulation_divisor(trainer: Trainer) -> int:
     """
     Return what `Trainer.training_step` will divide the loss of `compute_loss` by.

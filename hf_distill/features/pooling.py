@@ -37,6 +37,11 @@ def mean_of_tokens(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return real_states(states, mask).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
 
 
+def with_padding(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return states `(real tokens of the batch, width)` as `(batch, tokens, width)`, with zeros as padding."""
+    return states.new_zeros(*mask.shape, states.shape[-1]).index_put((mask,), states)
+
+
 def real_states(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Return `states` with zeros in place of padding, whatever was there: 0 times infinity would not be 0."""
     return states.masked_fill(~mask.unsqueeze(-1), 0.0)

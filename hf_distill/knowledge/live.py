@@ -14,7 +14,9 @@ from transformers import AutoConfig, PreTrainedModel
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionCapture
 from hf_distill.features.features import Features, Needs
+from hf_distill.features.hidden_states import HiddenStatesCapture
 from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.pooling import with_padding
 from hf_distill.knowledge.source import KnowledgeSource
 
 
@@ -30,7 +32,7 @@ class LiveTeacher(KnowledgeSource):
         super().__init__(model.config)
         self.model = model.eval()
         self._names = input_names(model)
-        self._captures: dict[frozenset[int], AttentionCapture] = {}
+        self._captures: dict[Needs, tuple[HiddenStatesCapture, AttentionCapture]] = {}
 
     @property
     def input_names(self) -> list[str]:
@@ -50,9 +52,8 @@ class LiveTeacher(KnowledgeSource):
             InputError: If it gives no logits and they are needed, or if what it gives is not finite.
         """
         inputs = select_inputs(batch, self.input_names or None)
-        if needs.hidden_states:
-            inputs["output_hidden_states"] = True
-        with self._capture(needs.attention).recording() as attention:
+        hidden_states, attention = self._captures_of(needs)
+        with hidden_states.recording() as states, attention.recording() as queries_keys_values:
             outputs = self.model(**inputs, return_dict=True)
         logits = outputs.get("logits") if needs.logits else None
         if needs.logits and logits is None:
@@ -60,15 +61,18 @@ class LiveTeacher(KnowledgeSource):
                 f"teacher_model: {type(self.model).__name__} gives no logits, which an objective needs; "
                 "load the teacher with a head for the task"
             )
-        states = {layer: outputs["hidden_states"][layer] for layer in sorted(needs.hidden_states)}
-        knowledge = Features(logits=logits, hidden_states=states, attention=attention)
+        states = {layer: _padded(entry, inputs) for layer, entry in sorted(states.items())}
+        knowledge = Features(logits=logits, hidden_states=states, attention=queries_keys_values)
         _check_finite(knowledge, type(self.model).__name__)
         return knowledge
 
-    def _capture(self, layers: frozenset[int]) -> AttentionCapture:
-        if layers not in self._captures:
-            self._captures[layers] = AttentionCapture(self.model, layers)
-        return self._captures[layers]
+    def _captures_of(self, needs: Needs) -> tuple[HiddenStatesCapture, AttentionCapture]:
+        if needs not in self._captures:
+            self._captures[needs] = (
+                HiddenStatesCapture(self.model, needs.hidden_states),
+                AttentionCapture(self.model, needs.attention),
+            )
+        return self._captures[needs]
 
 
 def load_teacher(path: str | Path, **options: object) -> PreTrainedModel:
@@ -113,6 +117,11 @@ def as_source(teacher_model: Any) -> KnowledgeSource:
             f"got {type(teacher_model).__name__}"
         )
     return LiveTeacher(teacher_model)
+
+
+def _padded(states: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Put states that a kernel left the padding out of back in their rows."""
+    return states if states.dim() > 2 else with_padding(states, inputs["attention_mask"].bool())
 
 
 def _check_finite(knowledge: Features, teacher: str) -> None:

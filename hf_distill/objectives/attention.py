@@ -15,7 +15,7 @@ from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionStates, is_products_alone
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.pooling import real_states
+from hf_distill.features.pooling import real_states, with_padding
 from hf_distill.features.units import Unit
 from hf_distill.objectives.base import full_precision
 from hf_distill.objectives.layered import TokensObjective
@@ -195,7 +195,7 @@ def in_heads(states: torch.Tensor, heads: int, mask: torch.Tensor) -> torch.Tens
         `torch.Tensor`: `(batch, heads, tokens, width / heads)`.
     """
     if states.dim() == 2:
-        states = states.new_zeros(*mask.shape, states.shape[-1]).index_put((mask,), states)
+        states = with_padding(states, mask)
     return full_precision(real_states(states, mask)).unflatten(-1, (heads, -1)).transpose(1, 2)
 
 

@@ -6,25 +6,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from transformers import (
-    AlbertConfig,
-    AlbertForSequenceClassification,
-    DebertaV2Config,
-    DebertaV2ForSequenceClassification,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    ElectraConfig,
-    ElectraForSequenceClassification,
     FunnelConfig,
     FunnelForSequenceClassification,
-    MobileBertConfig,
-    MobileBertForSequenceClassification,
-    ModernBertConfig,
-    ModernBertForSequenceClassification,
     PreTrainedModel,
-    RobertaConfig,
-    RobertaForSequenceClassification,
-    ViTConfig,
-    ViTForImageClassification,
 )
 
 from hf_distill import DistillationTrainer
@@ -32,58 +16,11 @@ from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionCapture, attention_width, is_products_alone
 from hf_distill.objectives.attention import in_heads, scaled_products
 
-TEXTS = {
-    "input_ids": torch.tensor([[5, 6, 7, 8], [9, 10, 11, 0]]),
-    "attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]]),
-}
-IMAGES = {"pixel_values": torch.linspace(-1, 1, 2 * 3 * 8 * 8).reshape(2, 3, 8, 8)}
-SIZES = {"vocab_size": 64, "max_position_embeddings": 40, "num_labels": 3, "pad_token_id": 0, "initializer_range": 0.2}
-WIDE = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
-MODERN = {"bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2, "reference_compile": False}
-DISENTANGLED = {
-    "relative_attention": True,
-    "pos_att_type": ["p2c", "c2p"],
-    "share_att_key": True,
-    "position_buckets": 8,
-}
-BOTTLENECK = {"intra_bottleneck_size": 16, "true_hidden_size": 16, "embedding_size": 16, "num_feedforward_networks": 2}
-
-ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
-    "distilbert": lambda: DistilBertForSequenceClassification(
-        DistilBertConfig(**SIZES, dim=32, n_layers=4, n_heads=4, hidden_dim=64)
-    ),
-    "roberta": lambda: RobertaForSequenceClassification(RobertaConfig(**SIZES, **WIDE)),
-    "electra": lambda: ElectraForSequenceClassification(ElectraConfig(**SIZES, **WIDE, embedding_size=16)),
-    "deberta_v2": lambda: DebertaV2ForSequenceClassification(DebertaV2Config(**SIZES, **WIDE, **DISENTANGLED)),
-    "albert": lambda: AlbertForSequenceClassification(
-        AlbertConfig(**SIZES, **WIDE, embedding_size=16, num_hidden_groups=1)
-    ),
-    "albert_of_2_groups": lambda: AlbertForSequenceClassification(
-        AlbertConfig(**SIZES, **WIDE, embedding_size=16, num_hidden_groups=2)
-    ),
-    "mobilebert": lambda: MobileBertForSequenceClassification(MobileBertConfig(**SIZES, **WIDE, **BOTTLENECK)),
-    "modernbert": lambda: ModernBertForSequenceClassification(ModernBertConfig(**SIZES, **WIDE, **MODERN)),
-    "vit": lambda: ViTForImageClassification(
-        ViTConfig(**WIDE, image_size=8, patch_size=4, num_labels=3, initializer_range=0.2)
-    ),
-}
-
-
-@pytest.fixture(params=["bert", *ARCHITECTURES])
-def model(request: pytest.FixtureRequest, teacher: PreTrainedModel) -> PreTrainedModel:
-    """A model of each architecture, 4 layers of 4 heads."""
-    torch.manual_seed(0)
-    return teacher if request.param == "bert" else ARCHITECTURES[request.param]().eval()
-
-
-def inputs_of(model: PreTrainedModel) -> dict[str, torch.Tensor]:
-    return IMAGES if model.main_input_name == "pixel_values" else TEXTS
-
 
 @torch.no_grad()
-def test_the_layers_asked_for_are_recorded(model: PreTrainedModel) -> None:
+def test_the_layers_asked_for_are_recorded(model: PreTrainedModel, inputs: dict) -> None:
     with AttentionCapture(model, [4, 2]).recording() as recorded:
-        model(**inputs_of(model))
+        model(**inputs)
     assert sorted(recorded) == [2, 4]
     for states in recorded.values():
         assert states.heads == 4
@@ -94,23 +31,22 @@ def test_the_layers_asked_for_are_recorded(model: PreTrainedModel) -> None:
 
 
 @torch.no_grad()
-def test_every_layer_is_told_apart(model: PreTrainedModel) -> None:
+def test_every_layer_is_told_apart(model: PreTrainedModel, inputs: dict) -> None:
     """The last layer's values depend on all layers, the first one's on none of the others."""
     with AttentionCapture(model, [1, 2, 3, 4]).recording() as together:
-        model(**inputs_of(model))
+        model(**inputs)
     for layer in (1, 2, 3, 4):
         with AttentionCapture(model, [layer]).recording() as alone:
-            model(**inputs_of(model))
+            model(**inputs)
         assert alone[layer].value.equal(together[layer].value)
     values = [together[layer].value for layer in (1, 2, 3, 4)]
     assert not any(one.equal(other) for one, other in zip(values, values[1:]))
 
 
 @torch.no_grad()
-def test_queries_and_keys_tell_the_attention_where_there_are_no_positions_in_it(model: PreTrainedModel) -> None:
+def test_queries_and_keys_tell_attention_that_has_no_positions_in_it(model: PreTrainedModel, inputs: dict) -> None:
     if not is_products_alone(model.config):
         pytest.skip(f"{model.config.model_type} has positions in its attention")
-    inputs = inputs_of(model)
     with AttentionCapture(model, [1, 3]).recording() as recorded:
         model(**inputs)
     model.set_attn_implementation("eager")

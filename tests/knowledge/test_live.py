@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,6 +35,22 @@ def test_hidden_states_are_not_asked_for_where_none_is_needed(teacher: PreTraine
     calls = received(teacher)
     assert LiveTeacher(teacher)(BATCH, LOGITS).hidden_states == {}
     assert not calls[0].get("output_hidden_states")
+
+
+def test_layers_that_are_not_needed_are_freed_as_the_teacher_runs(make_bert: Callable[..., PreTrainedModel]) -> None:
+    teacher = make_bert(num_hidden_layers=8)
+    outputs: list[weakref.ref] = []
+    alive: list[int] = []
+
+    def remember(module: torch.nn.Module, args: tuple, output: Any) -> None:
+        outputs.append(weakref.ref(output if isinstance(output, torch.Tensor) else output[0]))
+
+    for layer in teacher.bert.encoder.layer:
+        layer.register_forward_hook(remember)
+    teacher.classifier.register_forward_hook(lambda *_: alive.append(sum(ref() is not None for ref in outputs)))
+    LiveTeacher(teacher)(BATCH, Needs(logits=True, hidden_states=frozenset({2}), attention=frozenset({5})))
+    # The one that is needed, and the last, which the head is reading.
+    assert alive == [2]
 
 
 def test_hidden_state_0_is_the_embeddings_output(teacher: PreTrainedModel) -> None:
