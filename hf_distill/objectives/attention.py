@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
@@ -18,8 +17,8 @@ from hf_distill.features.features import Features, Needs
 from hf_distill.features.pooling import real_states, with_padding
 from hf_distill.features.units import Unit
 from hf_distill.objectives.base import full_precision
+from hf_distill.objectives.divergence import divergence_of_products
 from hf_distill.objectives.layered import TokensObjective
-from hf_distill.objectives.logits import kl_divergence
 
 
 @dataclass
@@ -134,7 +133,9 @@ class AttentionMSE(AttentionObjective):
 
     def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
-        difference = _attention_scores(student, mask) - _attention_scores(teacher, mask)
+        difference = scaled_products(*_queries_and_keys(student, mask)) - scaled_products(
+            *_queries_and_keys(teacher, mask)
+        )
         squares = difference.square().mean(1).masked_fill(~mask[:, None, :], 0.0)
         return squares.sum(-1) / mask.sum(1, keepdim=True).clamp(min=1)
 
@@ -178,7 +179,7 @@ class AttentionKL(AttentionObjective):
 
     def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
-        return divergence_of_scores(_attention_scores(student, mask), _attention_scores(teacher, mask), mask)
+        return divergence_of_products(_queries_and_keys(student, mask), _queries_and_keys(teacher, mask), mask)
 
 
 def in_heads(states: torch.Tensor, heads: int, mask: torch.Tensor) -> torch.Tensor:
@@ -199,30 +200,10 @@ def in_heads(states: torch.Tensor, heads: int, mask: torch.Tensor) -> torch.Tens
     return full_precision(real_states(states, mask)).unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def scaled_products(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+def scaled_products(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """Return the scaled products of all pairs of tokens, `(batch, heads, tokens, tokens)`."""
-    return one @ other.transpose(-1, -2) * one.shape[-1] ** -0.5
+    return rows @ columns.transpose(-1, -2) * rows.shape[-1] ** -0.5
 
 
-def divergence_of_scores(student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """
-    Return the divergence of the student's softmax over real tokens from the teacher's, mean over heads.
-
-    Args:
-        student (`torch.Tensor`): Scores `(batch, heads, tokens, tokens)`.
-        teacher (`torch.Tensor`): Likewise.
-        mask (`torch.Tensor`): The real tokens `(batch, tokens)`.
-
-    Returns:
-        `torch.Tensor`: `(batch, tokens)`.
-    """
-    padding = ~mask[:, None, None, :]
-    student, teacher = (
-        F.log_softmax(scores.masked_fill(padding, torch.finfo(scores.dtype).min), dim=-1)
-        for scores in (student, teacher)
-    )
-    return kl_divergence(student, teacher).mean(1)
-
-
-def _attention_scores(states: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
-    return scaled_products(in_heads(states.query, states.heads, mask), in_heads(states.key, states.heads, mask))
+def _queries_and_keys(states: AttentionStates, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return in_heads(states.query, states.heads, mask), in_heads(states.key, states.heads, mask)

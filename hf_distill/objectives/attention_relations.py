@@ -13,7 +13,8 @@ from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionStates, attention_width
-from hf_distill.objectives.attention import QueryKeyValueObjective, divergence_of_scores, in_heads, scaled_products
+from hf_distill.objectives.attention import QueryKeyValueObjective, in_heads
+from hf_distill.objectives.divergence import divergence_of_products
 
 
 @dataclass
@@ -156,8 +157,8 @@ def _divergence_of_relations(
     student: AttentionStates, teacher: AttentionStates, parts: tuple[str, str], heads: int, mask: torch.Tensor
 ) -> torch.Tensor:
     """Compare the relations between two parts, cut into `heads`, and return losses `(batch, tokens)`."""
-    scores = [
-        scaled_products(*(in_heads(getattr(states, part), heads, mask) for part in parts))
-        for states in (student, teacher)
+    cut = [
+        {part: in_heads(getattr(states, part), heads, mask) for part in set(parts)} for states in (student, teacher)
     ]
-    return divergence_of_scores(*scores, mask)
+    ours, theirs = ((states[parts[0]], states[parts[1]]) for states in cut)
+    return divergence_of_products(ours, theirs, mask)

@@ -12,16 +12,14 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-import transformers
 from rich.console import Console
 from rich.table import Table
-from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
+from steps import make_rows, make_teacher, measure, parser_of, shared_arguments
+from transformers import Trainer, TrainingArguments
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student
 
@@ -58,52 +56,11 @@ class DocumentedRecipe(Trainer):
         return (total, student) if return_outputs else total
 
 
-class StepTimer(TrainerCallback):
-    """Collects the seconds from the end of one step to the end of the next."""
-
-    def __init__(self) -> None:
-        self.seconds: list[float] = []
-        self.last: float | None = None
-
-    def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
-        """Forget the end of the round before."""
-        self.last = None
-
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        """Note the time since the step before."""
-        now = time.perf_counter()
-        if self.last is not None:
-            self.seconds.append(now - self.last)
-        self.last = now
-
-
 def make_systems(options: argparse.Namespace, folder: str) -> dict[str, Trainer]:
     """Return every trainer to compare, all with the same student, teacher, data and training arguments."""
-    torch.manual_seed(0)
-    config = BertConfig(
-        hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536, num_labels=4
-    )
-    teacher = BertForSequenceClassification(config)
-    rows = [
-        {
-            "input_ids": torch.randint(1000, 30000, (options.tokens,)),
-            "attention_mask": torch.ones(options.tokens, dtype=torch.long),
-            "labels": torch.randint(0, 4, ()),
-        }
-        for _ in range(options.batch_size * options.steps)
-    ]
-    shared: dict[str, Any] = {
-        "output_dir": folder,
-        "per_device_train_batch_size": options.batch_size,
-        "max_steps": options.steps,
-        "save_strategy": "no",
-        "report_to": "none",
-        "logging_steps": options.steps,
-        "disable_tqdm": True,
-        "bf16": options.bf16,
-    }
-    if not torch.accelerator.is_available():
-        shared["use_cpu"] = True
+    teacher = make_teacher()
+    rows = make_rows(options)
+    shared = shared_arguments(options, folder)
     kl, hidden = "logits_kl:temperature=2,weight=0.5", "hidden_mse:weight=0.5"
 
     def documented(hidden_states: bool) -> Trainer:
@@ -135,32 +92,9 @@ def make_systems(options: argparse.Namespace, folder: str) -> dict[str, Trainer]
     }
 
 
-def measure(systems: dict[str, Trainer], rounds: int) -> dict[str, list[float]]:
-    """Train with every system in turn, `rounds` times after one to warm up; return the median step of each round."""
-    result: dict[str, list[float]] = {name: [] for name in systems}
-    timers = {name: StepTimer() for name in systems}
-    for name, trainer in systems.items():
-        trainer.add_callback(timers[name])
-        trainer.remove_callback(transformers.PrinterCallback)
-    for turn in range(rounds + 1):
-        for name, trainer in systems.items():
-            timers[name].seconds.clear()
-            trainer.train()
-            if turn:
-                result[name].append(statistics.median(timers[name].seconds))
-    return result
-
-
 def main() -> None:
     """Measure, print the table, and write the JSON file if one is named."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=15, help="training steps of a round")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds")
-    parser.add_argument("--batch-size", type=int, default=32, help="rows of a batch")
-    parser.add_argument("--tokens", type=int, default=64, help="tokens of a row")
-    parser.add_argument("--bf16", action="store_true", help="train in bf16")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = parser.parse_args()
+    options = parser_of(__doc__).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seconds = measure(make_systems(options, folder), options.rounds)
     plain = seconds["fine-tuning, no teacher"]
