@@ -35,7 +35,8 @@ class DistillationTrainer(Trainer):
     tokens, labels) divides by the count of the whole global batch, over accumulation steps and processes, so the
     gradient does not depend on how the batch is cut (but for objectives that compare examples with each other, which
     do so within a micro-batch). The teacher runs in eval mode and without gradients, in training
-    only. Each log line has `loss`, `loss_task` and an unweighted `loss_<objective>` for every objective.
+    only. Each log line has `loss`, `loss_task` and an unweighted `loss_<objective>` for every objective, and a
+    `factor_<component>` for each where the weights are adapted.
 
     Where widths differ, learned projections are trained, clipped and checkpointed with the student; nothing that
     `save_model` or `save_pretrained` writes contains them.

@@ -133,10 +133,8 @@ class AttentionMSE(AttentionObjective):
 
     def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
-        difference = scaled_products(*_queries_and_keys(student, mask)) - scaled_products(
-            *_queries_and_keys(teacher, mask)
-        )
-        squares = difference.square().mean(1).masked_fill(~mask[:, None, :], 0.0)
+        ours, theirs = (scaled_products(*_queries_and_keys(states, mask)) for states in (student, teacher))
+        squares = (ours - theirs).square().mean(1).masked_fill(~mask[:, None, :], 0.0)
         return squares.sum(-1) / mask.sum(1, keepdim=True).clamp(min=1)
 
 
