@@ -14,7 +14,7 @@ from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionStates, is_products_alone
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.pooling import real_states, with_padding
+from hf_distill.features.pooling import with_padding
 from hf_distill.features.units import Unit
 from hf_distill.objectives.base import full_precision
 from hf_distill.objectives.divergence import divergence_of_products
@@ -195,7 +195,9 @@ def in_heads(states: torch.Tensor, heads: int, mask: torch.Tensor) -> torch.Tens
     """
     if states.dim() == 2:
         states = with_padding(states, mask)
-    return full_precision(real_states(states, mask)).unflatten(-1, (heads, -1)).transpose(1, 2)
+    states = full_precision(states).unflatten(-1, (heads, -1)).transpose(1, 2)
+    # One copy, in the order that products of matrices read, and then in place.
+    return states.clone(memory_format=torch.contiguous_format).masked_fill_(~mask[:, None, :, None], 0.0)
 
 
 def scaled_products(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,9 @@ import torch
 MASKED = -1e30
 """Added to a score that must not count; finite, so that a row without anything real stays finite."""
 
+CACHED = 2**19
+"""Scores that a processor works on at a time: more leave its cache, and their memory is fetched anew each time."""
+
 Vectors = tuple[torch.Tensor, torch.Tensor]
 """Vectors of the rows and of the columns, `(batch, heads, tokens, size)`."""
 
@@ -35,8 +38,8 @@ class _Divergence(torch.autograd.Function):
     """
     Half the time of the same in plain operations, which move the large matrices of scores three times as often.
 
-    With p of the teacher and q of the student, the gradient on the student's scores is q - p: it is made in place of
-    what the forward pass needs no more, and nothing else of that size is kept.
+    With p of the teacher and q of the student, the gradient on the student's scores is q - p: it is made in the
+    forward pass, and nothing else of that size is kept.
     """
 
     @staticmethod
@@ -51,24 +54,32 @@ class _Divergence(torch.autograd.Function):
         """Return the divergences `(batch, heads, tokens)`."""
         bias = torch.zeros_like(mask, dtype=rows.dtype).masked_fill_(~mask, MASKED)
         bias = bias[:, None].expand(-1, rows.shape[1], -1).flatten(0, 1).unsqueeze(1)
-        log_q = _scores(rows, columns, bias).log_softmax(-1)
-        log_p = _scores(teacher_rows, teacher_columns, bias).log_softmax(-1)
-        p = log_p.exp()
-        divergence = log_p.sub_(log_q).mul_(p).sum(-1).view(rows.shape[:3])
-        ctx.save_for_backward(rows, columns, log_q.exp_().sub_(p))
-        return divergence
+        vectors = [entry.flatten(0, 1) for entry in (rows, columns, teacher_rows, teacher_columns)]
+        heads, tokens = bias.shape[0], bias.shape[2]
+        difference, divergence = rows.new_empty(heads, tokens, tokens), rows.new_empty(heads, tokens)
+        size = max(1, CACHED // tokens**2) if rows.device.type == "cpu" else heads
+        for piece in (slice(first, first + size) for first in range(0, heads, size)):
+            own_rows, own_columns, their_rows, their_columns = (entry[piece] for entry in vectors)
+            log_q = _scores(own_rows, own_columns, bias[piece]).log_softmax(-1)
+            log_p = _scores(their_rows, their_columns, bias[piece]).log_softmax(-1)
+            p = log_p.exp()
+            torch.sum(log_p.sub_(log_q).mul_(p), -1, out=divergence[piece])
+            torch.sub(log_q.exp_(), p, out=difference[piece])
+        ctx.save_for_backward(rows, columns, difference)
+        return divergence.view(rows.shape[:3])
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients of the student's rows and columns."""
         rows, columns, difference = ctx.saved_tensors
-        factor = gradient.flatten(0, 1).unsqueeze(-1) * rows.shape[-1] ** -0.5
-        of_scores = (difference * factor).view(*rows.shape[:3], -1)
-        return of_scores @ columns, of_scores.transpose(-1, -2) @ rows, None, None, None
+        # A factor of each row goes to the small vectors, and leaves the large matrix alone.
+        factor = gradient.unsqueeze(-1) * rows.shape[-1] ** -0.5
+        difference = difference.view(*rows.shape[:3], -1)
+        of_rows, of_columns = factor * (difference @ columns), difference.transpose(-1, -2) @ (factor * rows)
+        return of_rows, of_columns, None, None, None
 
 
 def _scores(rows: torch.Tensor, columns: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """Return scaled products and `bias`, `(batch * heads, tokens, tokens)`."""
-    rows, columns = rows.flatten(0, 1), columns.flatten(0, 1)
+    """Return scaled products and `bias`, `(heads, tokens, tokens)`."""
     return torch.baddbmm(bias, rows, columns.transpose(1, 2), alpha=rows.shape[-1] ** -0.5)

@@ -1,8 +1,10 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
 from __future__ import annotations
 
+import pytest
 import torch
 
+from hf_distill.objectives import divergence
 from hf_distill.objectives.divergence import divergence_of_products
 
 MASK = torch.tensor([[True, True, True, False], [True, False, False, False], [False, False, False, False]])
@@ -21,7 +23,9 @@ def plain(student: tuple, teacher: tuple, mask: torch.Tensor) -> torch.Tensor:
     return (log_p.exp() * (log_p - log_q)).sum(-1).mean(1)
 
 
-def test_value_and_gradient_are_those_of_plain_operations() -> None:
+@pytest.mark.parametrize("cached", [1, 48, 2**19])
+def test_value_and_gradient_are_those_of_plain_operations(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(divergence, "CACHED", cached)
     student, teacher = vectors(5, 0), vectors(3, 1)
     gradients = []
     for function in (divergence_of_products, plain):

@@ -46,7 +46,8 @@ def test_the_example_of_the_docstring_runs(objective_class: type[Objective]) -> 
 @every_objective
 def test_the_readme_lists_it_with_its_options(objective_class: type[Objective]) -> None:
     rows = [line.split("|") for line in README.read_text().splitlines() if line.startswith("| `")]
-    listed = {row[1].strip(" `"): [option.strip(" `") for option in row[3].split(",")] for row in rows if len(row) == 6}
+    rows = [row for row in rows if len(row) == 6]
+    listed = {row[1].strip(" `"): [option.strip(" `") for option in row[3].split(",")] for row in rows}
     # What every objective has is told once, below the table.
     own = [option for option in options(objective_class) if option not in ("weight", "focus")]
     assert listed[objective_class.name] == (own or [""])
