@@ -14,12 +14,28 @@ from hf_distill.evaluation.latency import WARM_UP_ROUNDS, measure_latency
 BATCHES = {"batch_1": {"input_ids": torch.zeros(1)}, "batch_32": {"input_ids": torch.zeros(32)}}
 
 
-def test_models_run_in_turn() -> None:
+def test_models_run_in_turn_twice_each() -> None:
     calls = []
     models = {name: lambda batch, name=name: calls.append((name, len(batch["input_ids"]))) for name in ("a", "b")}
     measure_latency(models, BATCHES, rounds=2)
     rounds = WARM_UP_ROUNDS + 2
-    assert calls == [("a", 1), ("b", 1)] * rounds + [("a", 32), ("b", 32)] * rounds
+    turns = {size: [("a", size)] * 2 + [("b", size)] * 2 for size in (1, 32)}
+    assert calls == turns[1] * rounds + turns[32] * rounds
+
+
+def test_what_the_model_before_left_behind_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    before = None
+
+    def run(name: str) -> None:
+        nonlocal now, before
+        now += 1.0 if before == name else 5.0
+        before = name
+
+    models = {name: lambda batch, name=name: run(name) for name in ("a", "b")}
+    result = measure_latency(models, {"batch_1": {}}, rounds=3)
+    assert [result[name]["batch_1"]["p50"] for name in models] == [1000.0, 1000.0]
 
 
 def test_median_is_at_most_the_95th_percentile() -> None:
