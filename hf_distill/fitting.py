@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import PreTrainedModel
 
 from hf_distill.errors import InputError
+from hf_distill.features.features import Needs
 from hf_distill.features.projections import Projections
 from hf_distill.features.resemblance import most_alike, resemblance
 from hf_distill.knowledge.live import LiveTeacher
@@ -63,14 +64,18 @@ def measure_layer_maps(
         objective.choose_layers(pairs)
 
 
-def check_one_device_a_process(objectives: Sequence[Objective], args: TrainingArguments) -> None:
+def check_one_device_a_process(needs: Needs, devices: int) -> None:
     """
     Check that no module is copied to several devices of one process, where what hooks record would be mixed up.
 
+    Args:
+        needs ([`Needs`]): What objectives ask for.
+        devices (`int`): Devices that this process trains on.
+
     Raises:
-        InputError: If objectives record and modules are copied.
+        InputError: If hooks record and modules are copied.
     """
-    if args.n_gpu > 1 and any(objective.needs.attention for objective in objectives):
+    if devices > 1 and needs.attention:
         raise InputError(
             "objectives: those on queries, keys and values need a process for each GPU; start the script with "
             "accelerate launch"

@@ -85,7 +85,6 @@ class DistillationTrainer(Trainer):
         self.objectives = args.make_objectives()
         self.teacher = as_source(teacher_model) if self.objectives else None
         super().__init__(model=model, args=args, **kwargs)
-        check_one_device_a_process(self.objectives, args)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
         self.model_accepts_loss_kwargs = False
         if self.teacher is not None:
@@ -94,6 +93,7 @@ class DistillationTrainer(Trainer):
         student = self.accelerator.unwrap_model(self.model)
         self._student_inputs = input_names(student)
         self._fit_student(student)
+        check_one_device_a_process(self._needs, args.n_gpu)
         self._global_counts: dict[Unit, torch.Tensor] | None = None
         self._uses_of_counts, self._micro_batches = 0, 1
         self._sums: dict[str, torch.Tensor] = {}

@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 
 from hf_distill import build_student
 from hf_distill.errors import InputError
+from hf_distill.features.features import Needs
 from hf_distill.fitting import check_one_device_a_process
-from hf_distill.objectives import build_objective
 
 
 @pytest.mark.parametrize("name", ["hidden_mse", "minilm"])
@@ -142,11 +142,22 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str, make_a
 
 
 def test_recording_on_copies_in_one_process_is_refused() -> None:
-    class Arguments:
-        n_gpu = 2
-
-    check_one_device_a_process([build_objective("hidden_mse")], Arguments())
-    objective = build_objective("minilm")
-    objective._pairs = [(1, 2)]
+    check_one_device_a_process(Needs(logits=True, hidden_states=frozenset({1})), devices=2)
+    check_one_device_a_process(Needs(attention=frozenset({1})), devices=1)
     with pytest.raises(InputError, match="need a process for each GPU; start the script with accelerate launch"):
-        check_one_device_a_process([objective], Arguments())
+        check_one_device_a_process(Needs(attention=frozenset({1})), devices=2)
+
+
+def test_an_objective_with_maps_from_the_teacher_can_stop(
+    make_trainer: Callable, narrow_student: PreTrainedModel, teacher: PreTrainedModel
+) -> None:
+    stopping = {"schedule": "constant", "stop_at_step": 1}
+    trainer = make_trainer(
+        narrow_student,
+        teacher,
+        objectives=["logits_mse", {"name": "hidden_mse", "weight": stopping}],
+        projection_direction="teacher_to_student",
+        max_steps=2,
+    )
+    trainer.train()
+    assert trainer.state.global_step == 2

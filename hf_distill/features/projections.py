@@ -80,11 +80,13 @@ class Projections(nn.Module):
         result = {}
         for pair in self.pairs:
             key = f"{pair[0]}_{pair[1]}"
-            if self.maps.options.from_teacher:
-                result[key] = hidden_states[pair[0]]
-                result[f"teacher_{key}"] = self.maps.apply_to(pair, self._of_teacher[pair[1]])
-            else:
+            if not self.maps.options.from_teacher:
                 result[key] = self.maps.apply_to(pair, hidden_states[pair[0]])
+                continue
+            result[key] = hidden_states[pair[0]]
+            # The teacher is not asked for what no objective needs any more.
+            if pair[1] in self._of_teacher:
+                result[f"teacher_{key}"] = self.maps.apply_to(pair, self._of_teacher[pair[1]])
         result |= {str(layer): hidden_states[layer] for layer in self.layers}
         return result | self._recorded_attention() | (self.weighting.learned() if self.weighting is not None else {})
 
@@ -117,8 +119,9 @@ class Projections(nn.Module):
         captured = outputs[OUTPUT_KEY] if self.is_needed else {}
         states: dict[Any, torch.Tensor] = {pair: captured[f"{pair[0]}_{pair[1]}"] for pair in self.pairs}
         states |= {layer: captured[str(layer)] for layer in self.layers}
-        if self.maps.options.from_teacher:
-            knowledge.hidden_states |= {pair: captured[f"teacher_{pair[0]}_{pair[1]}"] for pair in self.pairs}
+        for pair in self.pairs:
+            if f"teacher_{pair[0]}_{pair[1]}" in captured:
+                knowledge.hidden_states[pair] = captured[f"teacher_{pair[0]}_{pair[1]}"]
         attention = {
             layer: AttentionStates(*(captured[f"{part}_{layer}"] for part in PARTS), heads=self._capture.heads)
             for layer in self.attention
