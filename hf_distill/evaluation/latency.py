@@ -12,6 +12,8 @@ import torch
 from hf_distill.evaluation.predict import ForwardFunction
 
 WARM_UP_ROUNDS = 3
+PAUSE = 0.02
+"""Seconds from one model to the next."""
 
 
 def measure_latency(
@@ -21,8 +23,8 @@ def measure_latency(
     Measure how long each model takes for each batch.
 
     In every round each model has its turn, so a slow moment of the machine slows all of them and the ratios hold. It
-    runs twice, and the second run is measured: the first meets what the model before it has left behind, such as
-    threads of ONNX Runtime that still spin.
+    begins after a pause, for threads of ONNX Runtime keep spinning for some milliseconds, and a teacher that ran beside
+    them took twice its time. Then it runs twice, and the second run is measured: its weights are in the cache.
 
     Args:
         models (`Mapping[str, Callable]`): From a batch to logits, by name.
@@ -37,6 +39,7 @@ def measure_latency(
         times: dict[str, list[float]] = {name: [] for name in models}
         for turn in range(WARM_UP_ROUNDS + rounds):
             for name, forward in models.items():
+                time.sleep(PAUSE)
                 forward(batch)
                 start = time.perf_counter()
                 forward(batch)

@@ -26,13 +26,18 @@ def test_models_run_in_turn_twice_each() -> None:
 def test_what_the_model_before_left_behind_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
-    before = None
+    before, rested = None, False
 
     def run(name: str) -> None:
-        nonlocal now, before
-        now += 1.0 if before == name else 5.0
+        nonlocal now, before, rested
+        now += 1.0 if before == name and rested else 5.0
         before = name
 
+    def rest(seconds: float) -> None:
+        nonlocal rested
+        rested = seconds >= 0.02
+
+    monkeypatch.setattr(latency.time, "sleep", rest)
     models = {name: lambda batch, name=name: run(name) for name in ("a", "b")}
     result = measure_latency(models, {"batch_1": {}}, rounds=3)
     assert [result[name]["batch_1"]["p50"] for name in models] == [1000.0, 1000.0]
