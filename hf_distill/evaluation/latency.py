@@ -22,9 +22,9 @@ def measure_latency(
     """
     Measure how long each model takes for each batch.
 
-    In every round each model has its turn, so a slow moment of the machine slows all of them and the ratios hold. It
-    begins after a pause, for threads of ONNX Runtime keep spinning for some milliseconds, and a teacher that ran beside
-    them took twice its time. Then it runs twice, and the second run is measured: its weights are in the cache.
+    In every round each model has its turn, so a slow moment of the machine slows all of them and the ratios hold. A
+    turn begins with a pause, for threads of ONNX Runtime keep spinning for some milliseconds, and a teacher that ran
+    beside them took twice its time. Then the model runs twice, and the second run is measured.
 
     Args:
         models (`Mapping[str, Callable]`): From a batch to logits, by name.
