@@ -276,7 +276,8 @@ class DistillationTrainer(Trainer):
             sums = self.accelerator.reduce(sums, reduction="sum") if self.args.world_size > 1 else sums
             for name, total in zip(self._sums, sums.tolist()):
                 logs[f"loss_{name}"] = total / len(self._steps_of[name])
-            logs.update({f"factor_{name}": value for name, value in self.projections.weighting.factors().items()})
+            factors = self.projections.weighting.factors()
+            logs.update({f"factor_{name}": factor.item() for name, factor in factors.items()})
         # The line at the end of a training has no `loss`; what its last steps left must not reach the next training.
         if "loss" in logs or "train_loss" in logs:
             self._sums, self._steps_of = {}, {}

@@ -57,8 +57,8 @@ class Weighting(nn.Module):
         factors = self.factors()
         return sum((weights[name] * factors.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
 
-    def factors(self) -> dict[str, float]:
-        """Return what the user's weights are multiplied by, for the components that are weighed at all."""
+    def factors(self) -> dict[str, torch.Tensor]:
+        """Return what the user's weights are multiplied by, on the device; nothing if they stay as they are."""
         return {}
 
 
@@ -100,9 +100,9 @@ class UncertaintyWeighting(Weighting):
             torch.zeros(()),
         )
 
-    def factors(self) -> dict[str, float]:
+    def factors(self) -> dict[str, torch.Tensor]:
         """Return the learned factors."""
-        return dict(zip(self.names, torch.exp(-self.log_variances.detach()).tolist()))
+        return dict(zip(self.names, torch.exp(-self.log_variances.detach())))
 
 
 class GradientNormWeighting(Weighting):
@@ -149,11 +149,12 @@ class GradientNormWeighting(Weighting):
         # A component that was not there, or had no unit in this micro-batch, keeps its average.
         self.norms.copy_(torch.where(found > 0, averaged, self.norms))
 
-    def factors(self) -> dict[str, float]:
-        """Return the factors of the components that have been measured."""
-        norms = {name: norm for name, norm in zip(self.names, self.norms.tolist()) if norm > 0}
-        mean = sum(norms.values()) / max(len(norms), 1)
-        return {name: mean / norm for name, norm in norms.items()}
+    def factors(self) -> dict[str, torch.Tensor]:
+        """Return the factors; 1 for a component that has not been measured."""
+        # All of it on the device: this is asked for in every step.
+        measured = self.norms > 0
+        mean = self.norms.sum() / measured.sum().clamp(min=1)
+        return dict(zip(self.names, torch.where(measured, mean / self.norms, 1.0)))
 
 
 WEIGHTINGS: dict[str, type[Weighting]] = {

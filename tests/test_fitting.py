@@ -44,8 +44,12 @@ def test_auto_measures_rows_with_columns_that_no_model_reads(
     make_trainer: Callable, make_rows: Callable, student: PreTrainedModel, teacher: PreTrainedModel
 ) -> None:
     rows = Dataset.from_list([{**row, "text": "words"} for row in make_rows()])
-    options = {"trainer_options": {}, "rows": rows}
-    make_trainer(student, teacher, objectives=["hidden_mse:layers=auto"], **options).train()
+    trainers = [
+        make_trainer(student, teacher, objectives=["hidden_mse:layers=auto"], rows=entry)
+        for entry in (rows, make_rows())
+    ]
+    measured, plain = (trainer.objectives[0].to_dict()["layers"] for trainer in trainers)
+    assert measured == plain != "auto"
 
 
 def test_auto_measures_each_new_student_of_a_model_init(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from typing import Any
 
 import torch
@@ -40,12 +41,12 @@ class HiddenStatesCapture:
         """Record one forward pass; what is yielded is filled, by layer, as the pass goes on."""
         found: dict[int, torch.Tensor] = {}
         handles = [
-            module.register_forward_pre_hook(_keep_input(found, layer, call), with_kwargs=True)
+            module.register_forward_pre_hook(_keep(found, layer, call, _input), with_kwargs=True)
             for layer, (module, call) in self._inputs.items()
         ]
         if self._last is not None:
             module, call = self._source
-            handles.append(module.register_forward_hook(_keep_output(found, self._last, call)))
+            handles.append(module.register_forward_hook(_keep(found, self._last, call, _output)))
         try:
             yield found
         finally:
@@ -53,27 +54,22 @@ class HiddenStatesCapture:
                 handle.remove()
 
 
-def _keep_input(found: dict[int, torch.Tensor], layer: int, call: int) -> Callable:
-    """Return a hook that keeps what a layer is given in its `call`-th call: what the layer before it has made."""
-    calls = 0
+def _keep(found: dict[int, torch.Tensor], layer: int, call: int, state_of: Callable) -> Callable:
+    """Return a hook that keeps, in a module's `call`-th call, what `state_of` makes of the hook's arguments."""
+    calls = count()
 
-    def keep(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        nonlocal calls
-        if calls == call:
-            found[layer] = args[0] if args else kwargs["hidden_states"]
-        calls += 1
+    def keep(module: nn.Module, *received: Any) -> None:
+        if next(calls) == call:
+            found[layer] = state_of(*received)
 
     return keep
 
 
-def _keep_output(found: dict[int, torch.Tensor], layer: int, call: int) -> Callable:
-    """Return a hook that keeps what a module returns in its `call`-th call."""
-    calls = 0
+def _input(args: tuple, kwargs: dict[str, Any]) -> torch.Tensor:
+    """Return what a layer is given: what the layer before it has made."""
+    return args[0] if args else kwargs["hidden_states"]
 
-    def keep(module: nn.Module, args: tuple, output: Any) -> None:
-        nonlocal calls
-        if calls == call:
-            found[layer] = output if isinstance(output, torch.Tensor) else output[0]
-        calls += 1
 
-    return keep
+def _output(args: tuple, output: Any) -> torch.Tensor:
+    """Return the hidden states that a module returns, alone or first of several."""
+    return output if isinstance(output, torch.Tensor) else output[0]

@@ -36,14 +36,14 @@ def linear_cka(one: torch.Tensor, other: torch.Tensor) -> float:
     1.0
     ```
     """
-    kernels = [_centred_kernel(vectors) for vectors in (one, other)]
-    norms = kernels[0].norm() * kernels[1].norm()
-    return ((kernels[0] * kernels[1]).sum() / norms).item() if norms > 0 else 0.0
+    return (_kernel(one) * _kernel(other)).sum().item()
 
 
-def _centred_kernel(vectors: torch.Tensor) -> torch.Tensor:
+def _kernel(vectors: torch.Tensor) -> torch.Tensor:
+    """Return the products of centred vectors, scaled to norm 1; zeros where all vectors are the same."""
     centred = vectors.double() - vectors.double().mean(0)
-    return centred @ centred.T
+    kernel = centred @ centred.T
+    return kernel / kernel.norm().clamp(min=1e-12)
 
 
 @torch.no_grad()
@@ -66,8 +66,7 @@ def resemblance(
     batches = list(batches)
     states = [_states_of_layers(model, batches) for model in (student, teacher)]
     chosen = torch.linspace(0, len(states[0][0]) - 1, min(MOST_TOKENS, len(states[0][0]))).round().long()
-    kernels = [[_centred_kernel(layer[chosen]) for layer in layers] for layers in states]
-    kernels = [[kernel / kernel.norm().clamp(min=1e-12) for kernel in layers] for layers in kernels]
+    kernels = [[_kernel(layer[chosen]) for layer in layers] for layers in states]
     return torch.tensor([[(own * other).sum().item() for other in kernels[1]] for own in kernels[0]])
 
 
