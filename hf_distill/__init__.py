@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hf_distill.knowledge.record import record_knowledge
     from hf_distill.objectives import list_objectives, register_objective
     from hf_distill.students import build_student
     from hf_distill.tasks import list_tasks, register_task
@@ -21,6 +22,7 @@ _HOME = {
     "build_student": "hf_distill.students",
     "list_objectives": "hf_distill.objectives",
     "list_tasks": "hf_distill.tasks",
+    "record_knowledge": "hf_distill.knowledge.record",
     "register_objective": "hf_distill.objectives",
     "register_task": "hf_distill.tasks",
 }
@@ -32,6 +34,7 @@ __all__ = [
     "build_student",
     "list_objectives",
     "list_tasks",
+    "record_knowledge",
     "register_objective",
     "register_task",
 ]

@@ -15,6 +15,7 @@ from hf_distill.features.features import Needs
 from hf_distill.features.projections import Projections
 from hf_distill.features.resemblance import most_alike, resemblance
 from hf_distill.knowledge.live import LiveTeacher
+from hf_distill.knowledge.recorded import RecordedTeacher, choose_recorded_layers
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import LayersObjective, Objective
 
@@ -38,7 +39,7 @@ def measure_layer_maps(
     Args:
         objectives (`Sequence[Objective]`): All objectives; those with another layer map are left alone.
         student ([`~transformers.PreTrainedModel`]): The student.
-        teacher ([`KnowledgeSource`]): The teacher; it must be one that runs.
+        teacher ([`KnowledgeSource`]): The teacher; one that runs, or a recording that was made with the layer map.
         rows (`Dataset` or a list): The training data.
         collator (`Callable`): Makes a batch.
         batch_size (`int`): Rows in a batch.
@@ -49,6 +50,8 @@ def measure_layer_maps(
     choosing = [entry for entry in objectives if isinstance(entry, LayersObjective) and entry.chooses_layers]
     if not choosing:
         return
+    if isinstance(teacher, RecordedTeacher):
+        return choose_recorded_layers(choosing, teacher.layer_maps)
     owner = f"objective {choosing[0].name}: layers auto needs"
     if not isinstance(teacher, LiveTeacher):
         raise InputError(f"{owner} a teacher that runs; give pairs of layers")

@@ -19,9 +19,10 @@ from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
 from hf_distill.fitting import check_one_device_a_process, group_apart, measure_layer_maps, special_ids
+from hf_distill.knowledge.attach import without_knowledge
 from hf_distill.knowledge.labels import label_order
-from hf_distill.knowledge.live import as_source
 from hf_distill.knowledge.source import KnowledgeSource
+from hf_distill.knowledge.sources import as_source
 from hf_distill.objectives import Objective
 from hf_distill.training_args import DistillationTrainingArguments
 from hf_distill.weighting import WEIGHTINGS
@@ -43,8 +44,9 @@ class DistillationTrainer(Trainer):
 
     Args:
         model ([`~transformers.PreTrainedModel`], *optional*): The student; or give `model_init`.
-        teacher_model ([`~transformers.PreTrainedModel`], `str` or `Path`, *optional*): The teacher, or the folder or
-            Hub id to load it from. May be left out if there are no objectives: then this is plain fine-tuning.
+        teacher_model ([`~transformers.PreTrainedModel`], `str` or `Path`, *optional*): The teacher, the folder or Hub
+            id to load it from, or the folder of a recording that [`record_knowledge`] made. May be left out if there
+            are no objectives: then this is plain fine-tuning.
         args ([`DistillationTrainingArguments`], *optional*): The training arguments.
         kwargs: Everything else that [`~transformers.Trainer`] takes.
 
@@ -89,6 +91,8 @@ class DistillationTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         if self.teacher is not None:
             self.teacher.to(args.device)
+            given = self.train_dataset, self.data_collator, self.processing_class
+            self.train_dataset, self.data_collator = self.teacher.attach(*given)
         self._special_ids = special_ids(self.objectives, self.processing_class)
         student = self.accelerator.unwrap_model(self.model)
         self._student_inputs = input_names(student)
@@ -120,6 +124,7 @@ class DistillationTrainer(Trainer):
             )
             for objective in self.objectives:
                 objective.bind(student.config, config)
+            self.teacher.check(self.objectives, self.train_dataset, collator, self.args.map_options.from_teacher)
             self._needs = Needs.union(objective.all_needs for objective in self.objectives)
             student_needs = Needs.union(objective.student_needs for objective in self.objectives)
             pairs = [pair for objective in self.objectives for pair in objective.projected_pairs]
@@ -139,6 +144,11 @@ class DistillationTrainer(Trainer):
         if not given:
             group_apart(optimizer, self.projections, self.args.projection_learning_rate)
         return optimizer
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """Sample by the rows alone: what was recorded of them is long, and a sampler may look at all of it."""
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        return super()._get_train_sampler(without_knowledge(rows))
 
     def get_batch_samples(self, epoch_iterator: Iterator, num_batches: int, *args: Any) -> tuple[list, Any]:
         """Fetch the micro-batches of a step and count their units, which the means of this step divide by."""
@@ -246,6 +256,8 @@ class DistillationTrainer(Trainer):
                 f"{tuple(logits.shape)}; both need the same kind of head and the same labels"
             )
         features = self.projections.read(outputs, knowledge)
+        if self.teacher is not None:
+            self.teacher.match(features)
         features.logits = logits
         return features
 

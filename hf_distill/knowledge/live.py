@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
@@ -95,28 +94,6 @@ def load_teacher(path: str | Path, **options: object) -> PreTrainedModel:
     if model_class is None:
         raise InputError(f"teacher_model: {path} names the class {name}, which transformers does not have")
     return model_class.from_pretrained(path, **{"dtype": torch.float32, **options})
-
-
-def as_source(teacher_model: Any) -> KnowledgeSource:
-    """
-    Return the source of knowledge that a trainer's `teacher_model` means.
-
-    Args:
-        teacher_model: A source, a model, or the folder or Hub id of one.
-
-    Raises:
-        InputError: If it is none of these.
-    """
-    if isinstance(teacher_model, KnowledgeSource):
-        return teacher_model
-    if isinstance(teacher_model, (str, Path)):
-        teacher_model = load_teacher(teacher_model)
-    if not isinstance(teacher_model, PreTrainedModel):
-        raise InputError(
-            "teacher_model: must be a model, or the folder or Hub id of one, since there are objectives; "
-            f"got {type(teacher_model).__name__}"
-        )
-    return LiveTeacher(teacher_model)
 
 
 def _padded(states: torch.Tensor, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:

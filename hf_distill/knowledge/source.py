@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from transformers import PretrainedConfig
 
 from hf_distill.features.features import Features, Needs
+from hf_distill.objectives import Objective
 
 
 class KnowledgeSource(ABC):
@@ -35,3 +37,13 @@ class KnowledgeSource(ABC):
     @abstractmethod
     def __call__(self, batch: Mapping[str, torch.Tensor], needs: Needs) -> Features:
         """Return what `needs` names for this batch, and nothing more."""
+
+    def attach(self, rows: Any, collator: Callable, tokenizer: Any) -> tuple[Any, Callable]:
+        """Return the training data and the collator as they must be for this source; mostly as they are."""
+        return rows, collator
+
+    def check(self, objectives: Sequence[Objective], rows: Any, collator: Callable, from_teacher: bool) -> None:  # noqa: B027
+        """Raise an [`InputError`] if it cannot say what these objectives, bound to the models, need of these rows."""
+
+    def match(self, student: Features) -> None:  # noqa: B027 (most compare in the teacher's own width)
+        """Bring the student's hidden states to where they are compared with the teacher's."""

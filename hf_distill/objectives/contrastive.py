@@ -67,6 +67,11 @@ class CRD(ExampleStatesObjective):
         self._check_choice("pooling", POOLINGS)
         self._check_number("temperature", above=0.0)
 
+    @property
+    def compared_pooling(self) -> str:
+        """What the option `pooling` says."""
+        return self.pooling
+
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)` at the real tokens of `mask`; return losses `(batch,)`."""
         real, pool = mask.any(1), POOLINGS[self.pooling]

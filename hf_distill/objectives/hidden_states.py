@@ -156,6 +156,11 @@ class PKD(ExampleStatesObjective):
     name: ClassVar[str] = "pkd"
     paper: ClassVar[str] = "Sun et al. 2019 (PKD), arXiv:1908.09355"
 
+    @property
+    def compared_pooling(self) -> str:
+        """The first token."""
+        return "first"
+
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)` at the first real token; return losses `(batch,)`."""
         difference = normalised(first_token(student, mask)) - normalised(first_token(teacher, mask))

@@ -79,6 +79,11 @@ class LayersObjective(Objective):
         return Needs(hidden_states=frozenset() if self.projected else frozenset(layer for layer, _ in self._pairs))
 
     @property
+    def compared_pooling(self) -> str | None:
+        """The pooling that makes an example's one vector out of its tokens, where only that vector is compared."""
+        return None
+
+    @property
     def projected_pairs(self) -> LayerPairs:
         """The pairs of the layer map, if their hidden states are compared in the teacher's width."""
         return self._pairs if self.projected else []

@@ -45,6 +45,11 @@ class RelationsObjective(ExampleStatesObjective):
         super().__post_init__()
         self._check_choice("pooling", POOLINGS)
 
+    @property
+    def compared_pooling(self) -> str:
+        """What the option `pooling` says."""
+        return self.pooling
+
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)`, widths may differ, at real tokens; return `(batch,)`."""
         pool, real = POOLINGS[self.pooling], mask.any(1)

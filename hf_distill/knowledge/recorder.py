@@ -1,0 +1,202 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Asking the teacher of every row, shard by shard."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import send_to_device
+from safetensors.torch import save
+from tqdm.auto import tqdm
+
+from hf_distill.compatibility import bf16_is_fast
+from hf_distill.errors import InputError
+from hf_distill.features.features import Features, Needs
+from hf_distill.features.units import Unit, unit_masks
+from hf_distill.files import write_atomically
+from hf_distill.knowledge.columns import ROW_COLUMN, plan_columns, settle_column
+from hf_distill.knowledge.compression import Compression
+from hf_distill.knowledge.layout import Layout
+from hf_distill.knowledge.live import LiveTeacher
+from hf_distill.knowledge.recorded import REDUCTIONS_FILE, read_reductions
+from hf_distill.knowledge.reduction import fit_reduction
+from hf_distill.knowledge.rows import fetch
+from hf_distill.knowledge.shards import is_finished, write_shard
+from hf_distill.objectives import Objective
+
+PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SAMPLE_TOKENS = 50_000
+"""Tokens, about, that reductions are fitted on."""
+SAMPLE_ROWS = 64
+"""Rows on which widths are learnt and the error of a recording is measured."""
+
+
+def settle_precision(precision: str, compression: Compression) -> str:
+    """Return the precision that `"auto"` means here: bf16 where it is fast, unless knowledge is stored in fp32."""
+    if precision != "auto":
+        return precision
+    return "bf16" if bf16_is_fast() and compression.values != "fp32" else "fp32"
+
+
+class Recorder:
+    """
+    Turns rows into shards.
+
+    Args:
+        teacher ([`LiveTeacher`]): The teacher, as the user has it.
+        rows (`Dataset` or a sequence): What it reads.
+        collator (`Callable`): Makes a batch.
+        hashes (`np.ndarray`): What tells the rows.
+        lengths (`np.ndarray`): How many tokens they have.
+        objectives (`Sequence[Objective]`): The objectives, bound to the models.
+        compression ([`Compression`]): How knowledge is stored.
+        precision (`str`): What the teacher computes in.
+        batch_size (`int`): Rows that the teacher reads at once.
+    """
+
+    def __init__(
+        self,
+        teacher: LiveTeacher,
+        rows: Any,
+        collator: Callable,
+        hashes: np.ndarray,
+        lengths: np.ndarray,
+        objectives: Sequence[Objective],
+        compression: Compression,
+        precision: str,
+        batch_size: int,
+    ):
+        self.state = PartialState()
+        self._exact = self._teacher = teacher
+        if teacher.model.dtype != PRECISIONS[precision]:
+            self._teacher = LiveTeacher(copy.deepcopy(teacher.model).to(PRECISIONS[precision]))
+        self._rows, self._collator, self._hashes, self._lengths = rows, collator, hashes, lengths
+        self._needs = Needs.union(objective.all_needs for objective in objectives)
+        self._compression, self._batch_size = compression, batch_size
+        heads = getattr(teacher.config, "num_attention_heads", 1)
+        self.layout = Layout(plan_columns(objectives, compression), heads=heads)
+
+    def settle(self, folder: Path) -> None:
+        """Learn the widths, and what to keep of hidden states, from a sample of the rows."""
+        knowledge, mask, _ = self._ask(self._spread(SAMPLE_ROWS)[: self._batch_size])
+        self.layout.columns = [settle_column(column, knowledge, mask) for column in self.layout.columns]
+        if self._compression.reduction is None:
+            return
+        if self.state.is_main_process and not (folder / REDUCTIONS_FILE).is_file():
+            write_atomically(folder / REDUCTIONS_FILE, self._fit_reductions())
+        self.state.wait_for_everyone()
+        self.layout.reductions = read_reductions(folder)
+        self.layout.columns = [
+            column.keeping(self.layout.reductions[column.layer]) if column.kind == "hidden" else column
+            for column in self.layout.columns
+        ]
+        self.layout.to(self.state.device)
+
+    def write(self, folder: Path, names: Sequence[str], rows_per_shard: int) -> None:
+        """
+        Write this process's shards; those that an earlier start has finished are kept.
+
+        Args:
+            folder (`Path`): The recording's folder.
+            names (`Sequence[str]`): All shards, in order.
+            rows_per_shard (`int`): Rows of a shard, but for the last.
+        """
+        mine = range(self.state.process_index, len(names), self.state.num_processes)
+        hidden = not self.state.is_local_main_process or len(mine) < 2
+        with ThreadPoolExecutor(max_workers=1) as writer:
+            written: Future | None = None
+            for shard in tqdm(mine, desc="Recording", unit="shard", disable=hidden):
+                if is_finished(folder, names[shard]):
+                    continue
+                first = shard * rows_per_shard
+                columns = self._shard(range(first, min(first + rows_per_shard, len(self._hashes))))
+                if written is not None:
+                    written.result()
+                # The teacher reads on while this is written.
+                written = writer.submit(write_shard, folder, names[shard], columns)
+            if written is not None:
+                written.result()
+
+    def _shard(self, rows: range) -> dict[str, Sequence[Any]]:
+        columns: dict[str, list[Any]] = {column.name: [None] * len(rows) for column in self.layout.columns}
+        for batch in self._sorted_batches(rows):
+            knowledge, mask, counts = self._ask(batch)
+            for name, examples in self.layout.by_example(self.layout.pack(knowledge, mask), counts).items():
+                for row, example in zip(batch, examples):
+                    columns[name][row - rows.start] = example
+        return {ROW_COLUMN: self._hashes[rows.start : rows.stop], **columns}
+
+    def _sorted_batches(self, rows: Sequence[int]) -> Iterator[list[int]]:
+        """Cut rows into batches of like lengths; the same rows always make the same batches."""
+        order = sorted(rows, key=lambda row: (-self._lengths[row], row))
+        for first in range(0, len(order), self._batch_size):
+            yield order[first : first + self._batch_size]
+
+    def _ask(
+        self, rows: Sequence[int], teacher: LiveTeacher | None = None
+    ) -> tuple[Features, torch.Tensor | None, list[int]]:
+        """Return what the teacher says of rows, their real tokens, and how many vectors each of them has."""
+        batch = send_to_device(dict(self._collator(fetch(self._rows, rows))), self.state.device)
+        knowledge, mask = (teacher or self._teacher)(batch, self._needs), unit_masks(batch).get(Unit.TOKEN)
+        if mask is not None:
+            return knowledge, mask, mask.sum(1).tolist()
+        # Images all have the same number of patches.
+        states = next(
+            iter([*knowledge.hidden_states.values(), *(s.query for s in knowledge.attention.values())]), None
+        )
+        return knowledge, mask, [1 if states is None else states.shape[1]] * len(rows)
+
+    def _spread(self, number: int) -> list[int]:
+        """Return the numbers of so many rows from all over the data."""
+        return np.unique(np.linspace(0, len(self._hashes) - 1, min(number, len(self._hashes))).astype(int)).tolist()
+
+    def _fit_reductions(self) -> bytes:
+        kind, size = self._compression.reduction
+        hidden = [column for column in self.layout.columns if column.kind == "hidden"]
+        if not hidden:
+            raise InputError(f"compression.{kind}: no objective needs hidden states; leave it out")
+        vectors: dict[int, list[np.ndarray]] = {column.layer: [] for column in hidden}
+        mean_length = max(float(self._lengths.mean()), 1.0)
+        for batch in self._sorted_batches(self._spread(int(SAMPLE_TOKENS / mean_length) + 1)):
+            knowledge, mask, _ = self._ask(batch)
+            for column in hidden:
+                vectors[column.layer].append(column.of(knowledge, mask).float().cpu().numpy())
+        content = {}
+        for layer, parts in vectors.items():
+            reduction = fit_reduction(kind, np.concatenate(parts), size)
+            content |= {f"components_{layer}": reduction.components, f"mean_{layer}": reduction.mean}
+        return save(content)
+
+    def findings(self) -> dict[str, Any]:
+        """Return what is known once all is recorded: columns, their size, and how far they are from the teacher."""
+        tokens, rows = max(int(self._lengths.sum()), 1), len(self._hashes)
+        sizes = {
+            column.name: round(column.stored.size * (1 if column.of_tokens else rows / tokens), 2)
+            for column in self.layout.columns
+        }
+        return {
+            "teacher_config": {
+                key: value for key, value in self._exact.config.to_dict().items() if key != "_name_or_path"
+            },
+            "columns": [column.to_dict() for column in self.layout.columns],
+            "tokens": int(self._lengths.sum()),
+            "bytes_per_token": sizes,
+            "relative_error": self._errors(),
+        }
+
+    def _errors(self) -> dict[str, float]:
+        """Measure how far the columns are from the user's own teacher, on a sample of rows."""
+        sums: dict[str, np.ndarray] = {}
+        for batch in self._sorted_batches(self._spread(SAMPLE_ROWS)):
+            knowledge, mask, _ = self._ask(batch)
+            exact, _, _ = self._ask(batch, self._exact)
+            for name, found in self.layout.errors(self.layout.pack(knowledge, mask), exact, mask).items():
+                sums[name] = sums.get(name, np.zeros(2)) + found
+        return {name: float(np.sqrt(difference / max(length, 1e-30))) for name, (difference, length) in sums.items()}
