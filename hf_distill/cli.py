@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,13 +25,26 @@ debug_option = click.option("--debug", is_flag=True, expose_value=False, help="S
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 
+def recipe_options(command: Callable) -> Callable:
+    """Give a command a recipe, changes to it, and a folder."""
+    for option in (
+        debug_option,
+        click.option(
+            "--output-dir", type=click.Path(path_type=Path), help="The run's folder; runs/RECIPE by default."
+        ),
+        click.option(
+            "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe; several may follow."
+        ),
+        click.argument("more", nargs=-1, metavar="[KEY=VALUE]..."),
+        click.argument("recipe"),
+    ):
+        command = option(command)
+    return command
+
+
 @app.command()
-@click.argument("recipe")
-@click.argument("more", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe; several may follow.")
-@click.option("--output-dir", type=click.Path(path_type=Path), help="The run's folder; runs/RECIPE by default.")
+@recipe_options
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
-@debug_option
 def run(
     recipe: str, more: tuple[str, ...], changes: tuple[str, ...], output_dir: Path | None, until: str | None
 ) -> None:
@@ -39,18 +52,37 @@ def run(
 
     RECIPE is a YAML file or the name of a shipped recipe, such as quickstart.
     """
+    folder = _run(recipe, [*changes, *more], output_dir, until)
+    if (folder / "report" / "metrics.json").is_file():
+        _show_report(folder)
+    print(f"Everything is in {folder}")
+
+
+@app.command()
+@recipe_options
+def record(recipe: str, more: tuple[str, ...], changes: tuple[str, ...], output_dir: Path | None) -> None:
+    """Run a recipe until what the teacher says is recorded.
+
+    RECIPE is a YAML file, the name of a shipped recipe, or the folder of a run.
+    """
+    if (Path(recipe) / "recipe.yaml").is_file():
+        recipe, output_dir = str(Path(recipe) / "recipe.yaml"), output_dir or Path(recipe)
+    folder = _run(recipe, [*changes, *more], output_dir, "recording")
+    print(f"The recording is {folder / 'recording'}")
+
+
+def _run(recipe: str, changes: list[str], output_dir: Path | None, until: str | None) -> Path:
     from hf_distill.pipeline.recipe import find_recipe, load_recipe
 
     path = find_recipe(recipe)
-    loaded = load_recipe(path, [*changes, *more])
+    loaded = load_recipe(path, changes)
+    if until == "recording" and loaded.recording is None:
+        raise InputError(f"{path}: recording: is null, so nothing is recorded; set recording={{}}")
     name = path.parent.name if path.stem == "recipe" else path.stem
     _quiet_libraries()
     from hf_distill.pipeline.run import run_recipe
 
-    folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
-    if (folder / "report" / "metrics.json").is_file():
-        _show_report(folder)
-    print(f"Everything is in {folder}")
+    return run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
 
 
 @app.command()

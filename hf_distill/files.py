@@ -48,5 +48,10 @@ def folder_written_aside(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
+    move_folder(aside, folder)
+
+
+def move_folder(source: Path, folder: Path) -> None:
+    """Give a complete folder another name, in place of what had it."""
     shutil.rmtree(folder, ignore_errors=True)
-    os.replace(aside, folder)
+    os.replace(source, folder)

@@ -54,11 +54,19 @@ def attach(rows: Any, recorded: Dataset, places: np.ndarray | None) -> Any:
         rows (`Dataset`, `IterableDataset` or a sequence): The training data.
         recorded (`Dataset`): The recording.
         places (`np.ndarray`, *optional*): The place of each row in it; the same order if it is left out.
+
+    Raises:
+        InputError: If the rows are a stream of another kind.
     """
     if ROW_COLUMN in (getattr(rows, "column_names", None) or ()):
         return rows
     if isinstance(rows, IterableDataset):
         return concatenate_datasets([rows, recorded.to_iterable_dataset()], axis=1)
+    if places is None:
+        raise InputError(
+            f"train_dataset: {type(rows).__name__} has no length, and of streams only an IterableDataset of datasets "
+            "is read beside a recording; make one with IterableDataset.from_generator"
+        )
     if not isinstance(rows, Dataset) or rows.format["type"] == "custom":
         return TaughtRows(rows, recorded, places)
     if np.array_equal(places, np.arange(len(recorded))):
@@ -70,8 +78,11 @@ def attach(rows: Any, recorded: Dataset, places: np.ndarray | None) -> Any:
 
 
 def _side_by_side(rows: Dataset, recorded: Dataset) -> Dataset:
-    given = rows.format
-    result = concatenate_datasets([rows.with_format(None), recorded], axis=1)
+    given, rows = rows.format, rows.with_format(None)
+    # Rows that are a view of others are written out, and with them, unless that is done before, all of the recording.
+    if rows._indices is not None:
+        rows = rows.flatten_indices()
+    result = concatenate_datasets([rows, recorded], axis=1)
     columns = [*given["columns"], *recorded.column_names]
     return result.with_format(given["type"], columns=columns, **given["format_kwargs"])
 

@@ -92,15 +92,15 @@ class _ScaledCodec(Codec):
     def decode(self, stored: torch.Tensor) -> torch.Tensor:
         """Return the vectors `(..., width)` of bytes `(..., size)`, in 32 bits."""
         largest = stored[..., self.width :].contiguous().view(torch.float32)
-        return self._fractions(stored[..., : self.width]) * largest
+        return self._numbers(stored[..., : self.width], largest)
 
     @abstractmethod
     def _codes(self, fractions: torch.Tensor) -> torch.Tensor:
         """Store numbers from -1 to 1 as a byte each."""
 
     @abstractmethod
-    def _fractions(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return the numbers from -1 to 1."""
+    def _numbers(self, codes: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
+        """Return the numbers that codes stand for in vectors whose largest is known."""
 
 
 class Int8Codec(_ScaledCodec):
@@ -109,8 +109,8 @@ class Int8Codec(_ScaledCodec):
     def _codes(self, fractions: torch.Tensor) -> torch.Tensor:
         return (fractions * 127).round().to(torch.int8).view(torch.uint8)
 
-    def _fractions(self, codes: torch.Tensor) -> torch.Tensor:
-        return codes.view(torch.int8) * torch.tensor(1 / 127, device=codes.device)
+    def _numbers(self, codes: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
+        return codes.view(torch.int8) * (largest / 127)
 
 
 class Log8Codec(_ScaledCodec):
@@ -120,10 +120,10 @@ class Log8Codec(_ScaledCodec):
         steps = (127 + fractions.abs().log2() * (126 / OCTAVES)).round().clamp(0, 127)
         return (steps + 128 * (fractions < 0)).to(torch.uint8)
 
-    def _fractions(self, codes: torch.Tensor) -> torch.Tensor:
+    def _numbers(self, codes: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
         steps = torch.arange(128, dtype=torch.float32, device=codes.device)
         sizes = torch.where(steps > 0, torch.exp2((steps - 127) * (OCTAVES / 126)), 0.0)
-        return torch.cat([sizes, -sizes])[codes.int()]
+        return torch.cat([sizes, -sizes])[codes.int()] * largest
 
 
 class TopKCodec(Codec):

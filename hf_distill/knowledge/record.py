@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -90,6 +91,15 @@ def record_knowledge(
             raise InputError(f"{name}: must be a whole number at least 1; got {value!r}")
     if precision not in PRECISIONS:
         raise InputError(f"precision: must be {' or '.join(PRECISIONS)}; got {precision!r}")
+    for name, value, kind, what in (
+        ("objectives", objectives, (list, tuple, type(None)), "a list"),
+        ("output_dir", output_dir, (str, Path), "a folder"),
+        ("student_config", student_config, (PretrainedConfig, type(None)), "the configuration of a model"),
+        ("student", student, (PreTrainedModel, type(None)), "a model"),
+        ("data_collator", data_collator, (Callable, type(None)), "a function that makes a batch of rows"),
+    ):
+        if not isinstance(value, kind):
+            raise InputError(f"{name}: must be {what}; got {type(value).__name__}")
     compression, folder, state = Compression.parse(compression), Path(output_dir), PartialState()
     path = str(teacher_model) if isinstance(teacher_model, (str, Path)) else None
     model = load_teacher(path) if path is not None else teacher_model
@@ -102,7 +112,8 @@ def record_knowledge(
     check_same_twice(rows, collator)
     if student is not None:
         student_config = student.config
-    bound = [build_objective(objective) for objective in objectives or []]
+    # Objectives that are given as objects stay as they are.
+    bound = [copy.deepcopy(build_objective(objective)) for objective in objectives or []]
     if student is not None:
         measure_layer_maps(bound, student, teacher, rows, collator, batch_size)
     _bind(bound, student_config, model.config)
@@ -152,7 +163,8 @@ def _bind(
 
 def _is_done(folder: Path, plan: dict[str, Any]) -> bool:
     """Take the folder, or find there what was begun; return whether all of it is done already."""
-    state = PartialState()
+    # What is read from a file has lists where objectives may have tuples.
+    state, plan = PartialState(), json.loads(json.dumps(plan))
     found = next((name for name in (RECORDING_FILE, PLAN_FILE) if (folder / name).is_file()), None)
     if found is not None:
         content = read_json(folder / found)
@@ -162,7 +174,7 @@ def _is_done(folder: Path, plan: dict[str, Any]) -> bool:
                 f"output_dir: {folder} holds a recording with another {wrong.replace('_', ' ')}; choose another "
                 "folder, or remove this one"
             )
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(not _is_begun_plan(entry) for entry in folder.iterdir())):
         raise InputError(f"output_dir: {folder} is not empty and no recording; choose another folder")
     # No process may write before all have looked.
     state.wait_for_everyone()
@@ -173,3 +185,8 @@ def _is_done(folder: Path, plan: dict[str, Any]) -> bool:
             tidy(folder)
     state.wait_for_everyone()
     return found == RECORDING_FILE
+
+
+def _is_begun_plan(path: Path) -> bool:
+    """Say whether this is what a start left that was killed while it wrote its first file."""
+    return path.name.startswith(f".{PLAN_FILE}.")

@@ -73,8 +73,8 @@ class RecordedTeacher(KnowledgeSource):
 
     @property
     def input_names(self) -> list[str]:
-        """The columns that are read of a row."""
-        return [ROW_COLUMN, *(column.name for column in self.layout.columns)]
+        """The columns that are read of a row: its knowledge, and what tells whether the row is the recorded one."""
+        return [*self.content["teacher_inputs"], ROW_COLUMN, *(column.name for column in self.layout.columns)]
 
     @property
     def layer_maps(self) -> dict[str, Any]:
@@ -137,7 +137,8 @@ class RecordedTeacher(KnowledgeSource):
         self._check_needs(objectives)
         if from_teacher and self.layout.in_reduced_space:
             raise InputError("projection_direction: teacher_to_student needs a recording with space: full")
-        if rows is None or not hasattr(rows, "__getitem__"):
+        # A stream has no rows that could be read beforehand.
+        if rows is None or not hasattr(rows, "__len__"):
             return
         check_same_twice(rows, collator)
         teacher = self._teacher_at_hand()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ def read_by_teacher(rows: Any, input_names: Sequence[str]) -> Any:
             f"train_dataset: recording needs rows with a length, and {type(rows).__name__} has none; load them "
             "without streaming (what is recorded may be streamed)"
         )
+    if isinstance(rows, Mapping):
+        raise InputError(f"train_dataset: must be rows; got {type(rows).__name__} of {', '.join(map(str, rows))}")
     if len(rows) == 0:
         raise InputError("train_dataset: has no rows")
     if isinstance(rows, Dataset) and rows.format["type"] != "custom":

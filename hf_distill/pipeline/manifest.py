@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -116,6 +117,12 @@ class Run:
             shutil.rmtree(folder, ignore_errors=True)
             write_atomically(mark, inputs)
         return folder
+
+    def remove_checkpoints(self, stage: str) -> None:
+        """Remove a stage's checkpoints, once it is done."""
+        shutil.rmtree(self.folder / "checkpoints" / stage)
+        with contextlib.suppress(OSError):  # Another stage may have checkpoints there.
+            (self.folder / "checkpoints").rmdir()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

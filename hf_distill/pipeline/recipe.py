@@ -83,6 +83,19 @@ class StudentSection(Section):
     intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
 
 
+class RecordingSection(Section):
+    """What the teacher says, written down once before the student learns."""
+
+    compression: str | dict[str, Any] = Field(
+        "fp16", description="fp32, fp16, bf16, int8 or log8, with options such as int8:pca=96, or a mapping of them."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="What the teacher computes in; auto: bf16 where it is fast, unless compression is fp32."
+    )
+    batch_size: int = Field(64, ge=1, description="Rows that the teacher reads at once.")
+    rows_per_shard: int = Field(1024, ge=1, description="Rows of a shard: what an interruption may cost.")
+
+
 class IntermediateSection(Section):
     """A stage of training before the last, with objectives of its own; both have the budget of `training` together."""
 
@@ -138,6 +151,10 @@ class Recipe(Section):
     objectives: list[str | dict[str, Any]] | None = Field(None, description="See `hf-distill objectives`.")
     intermediate: IntermediateSection | None = Field(None, description="A stage of training before the last.")
     task_weight: float | None = Field(None, ge=0, description="Factor of the task loss.")
+    recording: RecordingSection | None = Field(
+        default_factory=RecordingSection,
+        description="Run the teacher once and learn from what it said; null: run it beside the student.",
+    )
     training: dict[str, Any] = Field(default_factory=dict, description="Any field of DistillationTrainingArguments.")
     baseline: BaselineSection | None = Field(
         default_factory=BaselineSection, description="Train the same student without the teacher too; null: do not."
@@ -163,11 +180,11 @@ class Recipe(Section):
                 )
         return {**content, **preset}
 
-    @field_validator("baseline", mode="before")
+    @field_validator("baseline", "recording", mode="before")
     @classmethod
-    def _switch(cls, baseline: Any) -> Any:
+    def _switch(cls, section: Any) -> Any:
         # true and false are what one writes first.
-        return {True: {}, False: None}[baseline] if isinstance(baseline, bool) else baseline
+        return {True: {}, False: None}[section] if isinstance(section, bool) else section
 
     @field_validator("quantization")
     @classmethod
@@ -309,6 +326,7 @@ RESERVED_TRAINING_FIELDS = frozenset({"output_dir", "objectives", "task_weight",
 def _check_training(recipe: Recipe) -> None:
     # Imported here: these take seconds, and a recipe's own keys are checked without them.
     from hf_distill.compatibility import OLD_TRAINING_FIELDS
+    from hf_distill.knowledge.compression import Compression
     from hf_distill.objectives import build_objective
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
@@ -317,6 +335,8 @@ def _check_training(recipe: Recipe) -> None:
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
         build_objective(specification)
+    if recipe.recording is not None:
+        Compression.parse(recipe.recording.compression)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
     known = (known | OLD_TRAINING_FIELDS) - RESERVED_TRAINING_FIELDS
     types = {**typing.get_type_hints(DistillationTrainingArguments), "bf16": bool | Literal["auto"]}

@@ -46,15 +46,14 @@ def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, ann
         stage.check(context)
     run.write_recipe(recipe.to_yaml())
     prints: dict[str, str] = {}
-    for stage in wanted:
+    last = names.index(until) if until is not None else len(names)
+    for stage in (stage for stage in wanted if names.index(stage.name) <= last):
         prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
         if run.is_done(stage.name, prints[stage.name]) and (folder / stage.result).exists():
             announce(f"{stage.name}: done already")
         else:
             announce(f"{stage.name}: {stage.__doc__.splitlines()[0]}")
             _run_stage(stage, context, prints[stage.name])
-        if stage.name == until:
-            break
     return folder
 
 

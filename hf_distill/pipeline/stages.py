@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
-from hf_distill.files import folder_written_aside
+from hf_distill.files import folder_written_aside, move_folder
+from hf_distill.knowledge.record import record_knowledge
+from hf_distill.knowledge.recorded import RecordedTeacher
 from hf_distill.pipeline.cards import write_cards
 from hf_distill.pipeline.context import Context, new_head_model
 from hf_distill.pipeline.measure import evaluate_run
@@ -92,6 +94,10 @@ class DistillationStage(Stage):
             context.data.fingerprint,
         ]
 
+    def objectives(self, context: Context) -> list[dict[str, Any]]:
+        """Return what the student learns from the teacher in it."""
+        return self._arguments(context, context.run.folder).objectives
+
     @abstractmethod
     def _options(self, recipe: Recipe) -> dict[str, Any]:
         """Return the training options."""
@@ -109,6 +115,9 @@ class DistillationStage(Stage):
         args = self._arguments(context, context.run.checkpoints(self.name, inputs))
         teacher = context.load(context.teacher_path, "teacher.model")
         student = self._start(context, teacher, args.seed)
+        recording = context.run.folder / RecordingStage.name
+        if RecordingStage().is_wanted(context):
+            teacher = RecordedTeacher(recording, teacher)
         # A row without a label teaches nothing where there is no objective.
         rows = context.data.train if args.objectives else context.data.labelled
         done = train(context, self.name, inputs, student, teacher, args, rows)
@@ -119,7 +128,7 @@ class IntermediateStage(DistillationStage):
     """Distil the student with the objectives of the intermediate stage."""
 
     name = "intermediate"
-    after = ("teacher",)
+    after = ("teacher", "recording")
     result = "intermediate/config.json"
 
     def is_wanted(self, context: Context) -> bool:
@@ -140,7 +149,7 @@ class StudentStage(DistillationStage):
     """Distil the student."""
 
     name = "student"
-    after = ("teacher", "intermediate")
+    after = ("teacher", "recording", "intermediate")
     result = "student/config.json"
 
     def _options(self, recipe: Recipe) -> dict[str, Any]:
@@ -158,6 +167,48 @@ class StudentStage(DistillationStage):
         if context.recipe.intermediate is None:
             return super()._start(context, teacher, seed)
         return context.load(context.run.folder / "intermediate")
+
+
+class RecordingStage(Stage):
+    """Write down what the teacher says of the training rows."""
+
+    name = "recording"
+    after = ("teacher",)
+    result = "recording/recording.json"
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe has a recording, and objectives to record for."""
+        return context.recipe.recording is not None and bool(self._objectives(context))
+
+    def _objectives(self, context: Context) -> list[dict[str, Any]]:
+        stages = [stage for stage in (IntermediateStage(), StudentStage()) if stage.is_wanted(context)]
+        return [objective for stage in stages for objective in stage.objectives(context)]
+
+    def inputs(self, context: Context) -> Any:
+        """What the teacher is asked, of which rows, and for which student."""
+        recipe = context.recipe
+        sections = [recipe.recording.model_dump(), recipe.student.model_dump()]
+        return [context.teacher_origin, *sections, self._objectives(context), context.data.fingerprint]
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Record, continuing an interrupted start."""
+        # Loaded with the run's own path, so that no path of this machine is written down.
+        teacher = context.load(context.teacher_path, "teacher.model")
+        unfinished = context.run.checkpoints(self.name, inputs)
+        record_knowledge(
+            teacher_model=teacher,
+            train_dataset=context.data.train,
+            objectives=self._objectives(context),
+            output_dir=unfinished / self.name,
+            student=make_student(context.recipe, teacher, context.task, context.data.names, context.seed),
+            data_collator=context.task.collator(context.tokenizer),
+            processing_class=context.tokenizer,
+            **context.recipe.recording.model_dump(),
+        )
+        move_folder(unfinished / self.name, context.run.folder / self.name)
+        context.run.remove_checkpoints(self.name)
+        recorded = RecordedTeacher(context.run.folder / self.name)
+        return {"rows": len(recorded.data), "bytes": sum(shard["bytes"] for shard in recorded.content["shards"])}
 
 
 class BaselineStage(Stage):
@@ -263,6 +314,7 @@ class CardStage(Stage):
 
 STAGES: tuple[Stage, ...] = (
     TeacherStage(),
+    RecordingStage(),
     IntermediateStage(),
     StudentStage(),
     BaselineStage(),

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import shutil
@@ -16,6 +15,7 @@ from transformers import PreTrainedModel
 from hf_distill.compatibility import forget_mixed_precision, training_fields
 from hf_distill.errors import InputError
 from hf_distill.files import folder_written_aside
+from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.pipeline.context import Context
 from hf_distill.trainer import DistillationTrainer
 from hf_distill.training_args import DistillationTrainingArguments
@@ -87,7 +87,7 @@ def train(
     stage: str,
     inputs: str,
     model: PreTrainedModel,
-    teacher: PreTrainedModel | None,
+    teacher: PreTrainedModel | KnowledgeSource | None,
     args: DistillationTrainingArguments,
     rows: Dataset,
 ) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def train(
         stage (`str`): Name of the stage, also of the folder.
         inputs (`str`): Fingerprint of the stage's inputs.
         model ([`~transformers.PreTrainedModel`]): Who learns.
-        teacher ([`~transformers.PreTrainedModel`], *optional*): Who teaches.
+        teacher ([`~transformers.PreTrainedModel`] or [`KnowledgeSource`], *optional*): Who teaches.
         args ([`DistillationTrainingArguments`]): How.
         rows (`Dataset`): Tokenized rows.
 
@@ -125,9 +125,7 @@ def train(
     with folder_written_aside(context.run.folder / stage) as folder:
         trainer.model.save_pretrained(folder)
         context.tokenizer.save_pretrained(folder)
-    shutil.rmtree(checkpoints)
-    with contextlib.suppress(OSError):  # Another stage may have checkpoints there.
-        checkpoints.parent.rmdir()
+    context.run.remove_checkpoints(stage)
     # As the trainer has them: a layer map that was measured is told.
     objectives = [objective.to_dict() for objective in trainer.objectives]
     return {"steps": trainer.state.global_step, "train_rows": len(rows), "objectives": objectives}

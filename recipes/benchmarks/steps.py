@@ -6,12 +6,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainerCallback
+from transformers import BertConfig, BertForSequenceClassification, TrainerCallback
 
 
 class StepTimer(TrainerCallback):
@@ -79,8 +80,10 @@ def shared_arguments(options: argparse.Namespace, folder: str) -> dict[str, Any]
     return shared if torch.accelerator.is_available() else {**shared, "use_cpu": True}
 
 
-def measure(systems: dict[str, Trainer], rounds: int) -> dict[str, list[float]]:
-    """Train with every system in turn, `rounds` times after one to warm up; return the median step of each round."""
+def measure(
+    systems: dict[str, Any], rounds: int, summary: Callable[[list[float]], float] = statistics.median
+) -> dict[str, list[float]]:
+    """Train with every system in turn, `rounds` times after one to warm up; return a step's time in each round."""
     result: dict[str, list[float]] = {name: [] for name in systems}
     timers = {name: StepTimer() for name in systems}
     for name, trainer in systems.items():
@@ -91,5 +94,5 @@ def measure(systems: dict[str, Trainer], rounds: int) -> dict[str, list[float]]:
             timers[name].seconds.clear()
             trainer.train()
             if turn:
-                result[name].append(statistics.median(timers[name].seconds))
+                result[name].append(summary(timers[name].seconds))
     return result
