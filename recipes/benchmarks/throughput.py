@@ -2,8 +2,9 @@
 """Examples a second: plain fine-tuning, distilling from a recording and from a live teacher, and what peers do.
 
 All of them run in turn in one process, on the same rows, so that a slow moment of the machine meets all alike. The
-last table compares what a recipe does by default (a recording, batches of like lengths, bf16 where it is fast) with
-plain fine-tuning of rows in random order, on rows of unequal lengths. TextBrewer takes part where it is installed.
+second table compares what a recipe does by default (a recording, batches of like lengths, bf16 where it is fast) with
+plain fine-tuning of rows in random order, on rows of unequal lengths; the last line compares recording with the
+teacher alone. TextBrewer takes part where it is installed.
 
     python recipes/benchmarks/throughput.py --json throughput.json
 """
@@ -16,12 +17,15 @@ import copy
 import importlib.util
 import io
 import json
+import shutil
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from datasets import Dataset
 from rich.console import Console
 from rich.table import Table
@@ -200,6 +204,41 @@ def make_defaults(options: argparse.Namespace, folder: str) -> dict[str, Any]:
     }
 
 
+def time_recording(options: argparse.Namespace, folder: str) -> tuple[list[float], list[float]]:
+    """Return the seconds that a recording takes in each round, and those of the teacher alone on the same batches."""
+    options = argparse.Namespace(**{**vars(options), "steps": options.recorded_rows // options.batch_size})
+    teacher, rows = make_teacher().eval(), as_dataset(ragged(make_rows(options)))
+    student = build_student(teacher, num_hidden_layers=2)
+    bare = copy.deepcopy(teacher).to(torch.bfloat16 if bf16_is_fast() else torch.float32)
+    device = PartialState().device
+    bare.to(device)
+    order = [
+        sorted(rows.select(range(first, first + 1024)), key=lambda row: -len(row["input_ids"]))
+        for first in range(0, len(rows) - 1023, 1024)
+    ]
+    batches = [pad(shard[first : first + 64]) for shard in order for first in range(0, 1024, 64)]
+    recorded, alone = [], []
+    for turn in range(options.rounds + 1):
+        start = time.perf_counter()
+        with torch.no_grad():
+            for batch in batches:
+                bare(input_ids=batch["input_ids"].to(device), attention_mask=batch["attention_mask"].to(device))
+        alone.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        record_knowledge(
+            teacher_model=teacher,
+            train_dataset=rows,
+            objectives=STATES,
+            student_config=student.config,
+            output_dir=Path(folder) / f"turn-{turn}",
+            data_collator=pad,
+        )
+        recorded.append(time.perf_counter() - start)
+        shutil.rmtree(Path(folder) / f"turn-{turn}")
+    # The first round warms up.
+    return recorded[1:], alone[1:]
+
+
 def tell(title: str, systems: dict[str, Any], options: argparse.Namespace, whole: bool = False) -> dict[str, Any]:
     """Measure, print a table, and return the figures; the first system is the measure of the others."""
     seconds = measure(systems, options.rounds, statistics.mean if whole else statistics.median)
@@ -223,12 +262,22 @@ def tell(title: str, systems: dict[str, Any], options: argparse.Namespace, whole
 
 def main() -> None:
     """Measure, print the tables, and write the JSON file if one is named."""
-    options = parser_of(__doc__).parse_args()
+    parser = parser_of(__doc__)
+    parser.add_argument("--recorded-rows", type=int, default=4096, help="rows of the recording that is timed")
+    options = parser.parse_args()
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
         figures |= tell("Throughput", make_systems(options, folder), options)
     with tempfile.TemporaryDirectory() as folder:
         figures |= tell("What a recipe does by default", make_defaults(options, folder), options, whole=True)
+    with tempfile.TemporaryDirectory() as folder:
+        recorded, alone = time_recording(options, folder)
+    ratios = [own / other for own, other in zip(alone, recorded)]
+    figures["recording against the teacher alone"] = statistics.median(ratios)
+    print(
+        f"Recording {options.recorded_rows} rows runs at {statistics.median(ratios):.3f} ({min(ratios):.2f} to "
+        f"{max(ratios):.2f}) of the speed of the teacher alone on the same batches"
+    )
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
