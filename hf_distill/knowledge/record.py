@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelerate import PartialState
 from transformers import PretrainedConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
@@ -18,7 +17,7 @@ from hf_distill.fitting import measure_layer_maps
 from hf_distill.knowledge.compression import Compression
 from hf_distill.knowledge.fingerprints import fingerprint_of_all, fingerprint_of_tokenizer, fingerprint_of_weights
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
-from hf_distill.knowledge.recorder import PRECISIONS, Recorder, settle_precision
+from hf_distill.knowledge.recorder import PRECISIONS, Recorder, processes, settle_precision
 from hf_distill.knowledge.rows import check_same_twice, default_collator, hash_and_measure, read_by_teacher
 from hf_distill.knowledge.shards import PLAN_FILE, RECORDING_FILE, finish, read_json, shard_name, tidy
 from hf_distill.objectives import LayersObjective, Objective, build_objective
@@ -100,7 +99,7 @@ def record_knowledge(
     ):
         if not isinstance(value, kind):
             raise InputError(f"{name}: must be {what}; got {type(value).__name__}")
-    compression, folder, state = Compression.parse(compression), Path(output_dir), PartialState()
+    compression, folder, state = Compression.parse(compression), Path(output_dir), processes()
     path = str(teacher_model) if isinstance(teacher_model, (str, Path)) else None
     model = load_teacher(path) if path is not None else teacher_model
     if not isinstance(model, PreTrainedModel):
@@ -132,9 +131,11 @@ def record_knowledge(
         "batch_size": batch_size,
         "rows_per_shard": rows_per_shard,
     }
+    recorder = Recorder(teacher, rows, collator, hashes, lengths, bound, compression, plan["precision"], batch_size)
+    recorder.check()
+    plan["needs"] = [column.to_dict() for column in recorder.layout.columns]
     if _is_done(folder, plan):
         return folder
-    recorder = Recorder(teacher, rows, collator, hashes, lengths, bound, compression, plan["precision"], batch_size)
     recorder.settle(folder)
     shards = -(-len(hashes) // rows_per_shard)
     names = [shard_name(number, shards) for number in range(shards)]
@@ -164,14 +165,15 @@ def _bind(
 def _is_done(folder: Path, plan: dict[str, Any]) -> bool:
     """Take the folder, or find there what was begun; return whether all of it is done already."""
     # What is read from a file has lists where objectives may have tuples.
-    state, plan = PartialState(), json.loads(json.dumps(plan))
+    state, plan = processes(), json.loads(json.dumps(plan))
     found = next((name for name in (RECORDING_FILE, PLAN_FILE) if (folder / name).is_file()), None)
     if found is not None:
         content = read_json(folder / found)
-        wrong = next((key for key, value in plan.items() if content.get(key) != value), None)
+        # Of the objectives it matters what they need, and not their weights.
+        wrong = next((key for key in plan if key != "objectives" and content.get(key) != plan[key]), None)
         if wrong is not None:
             raise InputError(
-                f"output_dir: {folder} holds a recording with another {wrong.replace('_', ' ')}; choose another "
+                f"output_dir: {folder} holds a recording that differs in {wrong.replace('_', ' ')}; choose another "
                 "folder, or remove this one"
             )
     elif folder.exists() and (not folder.is_dir() or any(not _is_begun_plan(entry) for entry in folder.iterdir())):

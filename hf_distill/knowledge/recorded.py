@@ -23,15 +23,14 @@ from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.reduction import Reduction
 from hf_distill.knowledge.rows import check_same_twice, fetch, hash_and_measure
-from hf_distill.knowledge.shards import RECORDING_FILE, open_shards, read_json
+from hf_distill.knowledge.shards import RECORDING_FILE, REDUCTIONS_FILE, check_file, open_shards, read_json
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import LayersObjective, Objective
 
-REDUCTIONS_FILE = "reductions.safetensors"
 AGAIN = "record again with record_knowledge or hf-distill record"
 COMPARED_ROWS = 16
 """Rows of which a teacher at hand is asked again when a training starts."""
-SLACK = 2.0
+SLACK = 3.0
 """How much further from the teacher than the recording's sample those rows may be."""
 NOISE = 1e-4
 """Relative difference that the same model may have between two batches of the same rows."""
@@ -48,7 +47,7 @@ class RecordedTeacher(KnowledgeSource):
             folder, it is loaded from there.
 
     Raises:
-        InputError: If the folder holds no complete recording, or if a shard is damaged.
+        InputError: If the folder holds no complete recording, or if one of its files is damaged.
     """
 
     def __init__(self, folder: str | Path, teacher: PreTrainedModel | None = None):
@@ -61,6 +60,8 @@ class RecordedTeacher(KnowledgeSource):
         self.content = read_json(self.folder / RECORDING_FILE)
         super().__init__(_config_of(self.content["teacher_config"]))
         self.data = open_shards(self.folder, self.content["shards"])
+        if "reductions" in self.content:
+            check_file(self.folder, REDUCTIONS_FILE, self.content["reductions"])
         columns = [Column(**column) for column in self.content["columns"]]
         reduced = self.content["compression"].get("space") == "reduced"
         heads = getattr(self.config, "num_attention_heads", 1)

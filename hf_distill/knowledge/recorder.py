@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import send_to_device
+from accelerate.utils import parse_flag_from_env, send_to_device
 from safetensors.torch import save
 from tqdm.auto import tqdm
 
@@ -25,16 +25,16 @@ from hf_distill.knowledge.columns import ROW_COLUMN, plan_columns, settle_column
 from hf_distill.knowledge.compression import Compression
 from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.live import LiveTeacher
-from hf_distill.knowledge.recorded import REDUCTIONS_FILE, read_reductions
+from hf_distill.knowledge.recorded import read_reductions
 from hf_distill.knowledge.reduction import fit_reduction
 from hf_distill.knowledge.rows import fetch
-from hf_distill.knowledge.shards import is_finished, write_shard
+from hf_distill.knowledge.shards import REDUCTIONS_FILE, is_finished, write_shard
 from hf_distill.objectives import Objective
 
 PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SAMPLE_TOKENS = 50_000
 """Tokens, about, that reductions are fitted on."""
-SAMPLE_ROWS = 64
+SAMPLE_ROWS = 16
 """Rows on which widths are learnt and the error of a recording is measured."""
 
 
@@ -43,6 +43,11 @@ def settle_precision(precision: str, compression: Compression) -> str:
     if precision != "auto":
         return precision
     return "bf16" if bf16_is_fast() and compression.values != "fp32" else "fp32"
+
+
+def processes() -> PartialState:
+    """Return the processes that record together; without `cpu`, those without a GPU do not know of each other."""
+    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
 
 
 class Recorder:
@@ -73,7 +78,7 @@ class Recorder:
         precision: str,
         batch_size: int,
     ):
-        self.state = PartialState()
+        self.state = processes()
         self._exact = self._teacher = teacher
         if teacher.model.dtype != PRECISIONS[precision]:
             self._teacher = LiveTeacher(copy.deepcopy(teacher.model).to(PRECISIONS[precision]))
@@ -83,9 +88,25 @@ class Recorder:
         heads = getattr(teacher.config, "num_attention_heads", 1)
         self.layout = Layout(plan_columns(objectives, compression), heads=heads)
 
+    def check(self) -> None:
+        """
+        Check that a part of hidden states can be kept, if not all is to be.
+
+        Raises:
+            InputError: If there are none, or if they are narrower than what is to be kept.
+        """
+        if self._compression.reduction is None:
+            return
+        kind, size = self._compression.reduction
+        if not any(column.kind == "hidden" for column in self.layout.columns):
+            raise InputError(f"compression.{kind}: no objective needs hidden states; leave it out")
+        width = getattr(self._exact.config, "hidden_size", size)
+        if size > width:
+            raise InputError(f"compression.{kind}: {size} is more than the teacher's {width} features")
+
     def settle(self, folder: Path) -> None:
         """Learn the widths, and what to keep of hidden states, from a sample of the rows."""
-        knowledge, mask, _ = self._ask(self._spread(SAMPLE_ROWS)[: self._batch_size])
+        knowledge, mask, _ = self._ask(self._spread(2))
         self.layout.columns = [settle_column(column, knowledge, mask) for column in self.layout.columns]
         if self._compression.reduction is None:
             return
@@ -110,28 +131,48 @@ class Recorder:
         """
         mine = range(self.state.process_index, len(names), self.state.num_processes)
         hidden = not self.state.is_local_main_process or len(mine) < 2
-        with ThreadPoolExecutor(max_workers=1) as writer:
-            written: Future | None = None
+        # Batches are made and knowledge is stored while the teacher reads.
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+            written: list[Future] = []
             for shard in tqdm(mine, desc="Recording", unit="shard", disable=hidden):
                 if is_finished(folder, names[shard]):
                     continue
                 first = shard * rows_per_shard
-                columns = self._shard(range(first, min(first + rows_per_shard, len(self._hashes))))
-                if written is not None:
-                    written.result()
-                # The teacher reads on while this is written.
-                written = writer.submit(write_shard, folder, names[shard], columns)
-            if written is not None:
-                written.result()
+                rows = range(first, min(first + rows_per_shard, len(self._hashes)))
+                columns = {ROW_COLUMN: self._hashes[rows.start : rows.stop]}
+                columns |= {column.name: [None] * len(rows) for column in self.layout.columns}
+                stored: list[Future] = []
+                for batch, inputs in self._read_ahead(rows, reader):
+                    stored.append(writer.submit(self._store, columns, batch, rows.start, *self._ask_of(inputs)))
+                    # Knowledge that is not stored yet takes memory.
+                    written = _drop_done([*written, stored[-1]], keep=2)
+                written.append(writer.submit(_write_stored, stored, folder, names[shard], columns))
+            _drop_done(written, keep=0)
 
-    def _shard(self, rows: range) -> dict[str, Sequence[Any]]:
-        columns: dict[str, list[Any]] = {column.name: [None] * len(rows) for column in self.layout.columns}
-        for batch in self._sorted_batches(rows):
-            knowledge, mask, counts = self._ask(batch)
-            for name, examples in self.layout.by_example(self.layout.pack(knowledge, mask), counts).items():
-                for row, example in zip(batch, examples):
-                    columns[name][row - rows.start] = example
-        return {ROW_COLUMN: self._hashes[rows.start : rows.stop], **columns}
+    def _read_ahead(
+        self, rows: range, reader: ThreadPoolExecutor
+    ) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
+        """Yield batches of rows with what the teacher reads of them, making the next in a thread."""
+        batches = list(self._sorted_batches(rows))
+        following = reader.submit(self._inputs, batches[0])
+        for number, batch in enumerate(batches):
+            inputs = following.result()
+            if number + 1 < len(batches):
+                following = reader.submit(self._inputs, batches[number + 1])
+            yield batch, inputs
+
+    def _store(
+        self,
+        columns: dict[str, Any],
+        batch: Sequence[int],
+        start: int,
+        knowledge: Features,
+        mask: torch.Tensor | None,
+        counts: Sequence[int],
+    ) -> None:
+        for name, examples in self.layout.by_example(self.layout.pack(knowledge, mask), counts).items():
+            for row, example in zip(batch, examples):
+                columns[name][row - start] = example
 
     def _sorted_batches(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Cut rows into batches of like lengths; the same rows always make the same batches."""
@@ -143,15 +184,22 @@ class Recorder:
         self, rows: Sequence[int], teacher: LiveTeacher | None = None
     ) -> tuple[Features, torch.Tensor | None, list[int]]:
         """Return what the teacher says of rows, their real tokens, and how many vectors each of them has."""
-        batch = send_to_device(dict(self._collator(fetch(self._rows, rows))), self.state.device)
-        knowledge, mask = (teacher or self._teacher)(batch, self._needs), unit_masks(batch).get(Unit.TOKEN)
+        return self._ask_of(self._inputs(rows), teacher)
+
+    def _inputs(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        return send_to_device(dict(self._collator(fetch(self._rows, rows))), self.state.device)
+
+    def _ask_of(
+        self, inputs: dict[str, torch.Tensor], teacher: LiveTeacher | None = None
+    ) -> tuple[Features, torch.Tensor | None, list[int]]:
+        knowledge, mask = (teacher or self._teacher)(inputs, self._needs), unit_masks(inputs).get(Unit.TOKEN)
         if mask is not None:
             return knowledge, mask, mask.sum(1).tolist()
         # Images all have the same number of patches.
         states = next(
             iter([*knowledge.hidden_states.values(), *(s.query for s in knowledge.attention.values())]), None
         )
-        return knowledge, mask, [1 if states is None else states.shape[1]] * len(rows)
+        return knowledge, mask, [1 if states is None else states.shape[1]] * len(next(iter(inputs.values())))
 
     def _spread(self, number: int) -> list[int]:
         """Return the numbers of so many rows from all over the data."""
@@ -160,8 +208,6 @@ class Recorder:
     def _fit_reductions(self) -> bytes:
         kind, size = self._compression.reduction
         hidden = [column for column in self.layout.columns if column.kind == "hidden"]
-        if not hidden:
-            raise InputError(f"compression.{kind}: no objective needs hidden states; leave it out")
         vectors: dict[int, list[np.ndarray]] = {column.layer: [] for column in hidden}
         mean_length = max(float(self._lengths.mean()), 1.0)
         for batch in self._sorted_batches(self._spread(int(SAMPLE_TOKENS / mean_length) + 1)):
@@ -183,7 +229,7 @@ class Recorder:
         }
         return {
             "teacher_config": {
-                key: value for key, value in self._exact.config.to_dict().items() if key != "_name_or_path"
+                name: value for name, value in self._exact.config.to_diff_dict().items() if name != "_name_or_path"
             },
             "columns": [column.to_dict() for column in self.layout.columns],
             "tokens": int(self._lengths.sum()),
@@ -200,3 +246,17 @@ class Recorder:
             for name, found in self.layout.errors(self.layout.pack(knowledge, mask), exact, mask).items():
                 sums[name] = sums.get(name, np.zeros(2)) + found
         return {name: float(np.sqrt(difference / max(length, 1e-30))) for name, (difference, length) in sums.items()}
+
+
+def _write_stored(stored: Sequence[Future], folder: Path, name: str, columns: dict[str, Any]) -> None:
+    """Write a shard, unless a batch of it could not be stored: a shard with gaps must not count as finished."""
+    for future in stored:
+        future.result()
+    write_shard(folder, name, columns)
+
+
+def _drop_done(futures: list[Future], keep: int) -> list[Future]:
+    """Wait for all but the last `keep`, raise what went wrong in them, and return those."""
+    for future in futures[: len(futures) - keep]:
+        future.result()
+    return futures[len(futures) - keep :] if keep else []

@@ -22,6 +22,8 @@ PLAN_FILE = "plan.json"
 """What is to be recorded, until it is."""
 RECORDING_FILE = "recording.json"
 """What was recorded; the last file to be written."""
+REDUCTIONS_FILE = "reductions.safetensors"
+"""What is kept of hidden states, if that is a part of them."""
 ROWS_OF_A_BATCH = 64
 """Rows that lie together in a shard: what is read at once."""
 
@@ -54,7 +56,7 @@ def write_shard(folder: Path, name: str, columns: Mapping[str, Sequence[Any]]) -
     with pa.ipc.new_stream(sink, schema) as writer:
         writer.write_table(pa.table(arrays, schema=schema), max_chunksize=ROWS_OF_A_BATCH)
     content = sink.getvalue()
-    note = {"rows": len(arrays[0]), "bytes": content.size, "xxh3_128": xxhash.xxh3_128(content).hexdigest()}
+    note = {"rows": len(arrays[0]), **_measure(memoryview(content))}
     try:
         write_atomically(folder / name, memoryview(content))
         write_atomically(_note_of(folder / name), json.dumps(note) + "\n")
@@ -72,15 +74,19 @@ def is_finished(folder: Path, name: str) -> bool:
     """Say whether a shard is there as it was written; one that is not is to be written again."""
     try:
         note = json.loads(_note_of(folder / name).read_text(encoding="utf-8"))
-        check_shard(folder, name, note)
+        check_file(folder, name, note)
     except (OSError, ValueError, KeyError):
         return False
     return True
 
 
-def check_shard(folder: Path, name: str, note: Mapping[str, Any]) -> None:
+def _measure(content: bytes | memoryview) -> dict[str, Any]:
+    return {"bytes": len(content), "xxh3_128": xxhash.xxh3_128(content).hexdigest()}
+
+
+def check_file(folder: Path, name: str, note: Mapping[str, Any]) -> None:
     """
-    Check that a shard is what was written.
+    Check that a file of a recording is what was written.
 
     Raises:
         InputError: If it is missing, cut off or altered.
@@ -88,10 +94,10 @@ def check_shard(folder: Path, name: str, note: Mapping[str, Any]) -> None:
     path = folder / name
     remedy = "record again into another folder, or fetch the file anew"
     if not path.is_file():
-        raise InputError(f"teacher_model: the shard {path} is missing; {remedy}")
+        raise InputError(f"teacher_model: the file {path} is missing; {remedy}")
     if path.stat().st_size != note["bytes"]:
         raise InputError(
-            f"teacher_model: the shard {path} is damaged: it has {path.stat().st_size} bytes and had {note['bytes']}; "
+            f"teacher_model: the file {path} is damaged: it has {path.stat().st_size} bytes and had {note['bytes']}; "
             f"{remedy}"
         )
     digest = xxhash.xxh3_128()
@@ -99,7 +105,7 @@ def check_shard(folder: Path, name: str, note: Mapping[str, Any]) -> None:
         while part := file.read(1 << 22):
             digest.update(part)
     if digest.hexdigest() != note["xxh3_128"]:
-        raise InputError(f"teacher_model: the shard {path} is damaged: its content has changed; {remedy}")
+        raise InputError(f"teacher_model: the file {path} is damaged: its content has changed; {remedy}")
 
 
 def finish(folder: Path, names: Sequence[str], columns: Sequence[str], content: dict[str, Any]) -> None:
@@ -122,6 +128,8 @@ def finish(folder: Path, names: Sequence[str], columns: Sequence[str], content: 
         "_output_all_columns": False,
         "_split": "train",
     }
+    if (folder / REDUCTIONS_FILE).is_file():
+        content = {**content, "reductions": _measure((folder / REDUCTIONS_FILE).read_bytes())}
     DatasetInfo(features=features_of(columns)).write_to_directory(folder)
     write_atomically(folder / datasets.config.DATASET_STATE_JSON_FILENAME, json.dumps(state, indent=2) + "\n")
     write_atomically(folder / RECORDING_FILE, json.dumps({**content, "shards": shards}, indent=2) + "\n")
@@ -143,7 +151,7 @@ def open_shards(folder: Path, shards: Sequence[Mapping[str, Any]]) -> Dataset:
         InputError: If a shard is missing, cut off or altered.
     """
     for shard in shards:
-        check_shard(folder, shard["file"], shard)
+        check_file(folder, shard["file"], shard)
     return datasets.load_from_disk(str(folder))
 
 
