@@ -175,7 +175,7 @@ class ExampleStatesObjective(LayersObjective):
     def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)`."""
         states = self._states(student, teacher)
-        mask = batch.mask(Unit.TOKEN, states[0][1][..., 0])
+        mask = batch.mask(Unit.TOKEN, states[0][0][..., 0])
         # Autocast would multiply matrices in half precision again.
         with torch.autocast(mask.device.type, enabled=False):
             losses = torch.stack([self.compare(*compared, mask) for compared in self._compared(states)]).mean(0)
