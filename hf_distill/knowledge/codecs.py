@@ -15,6 +15,14 @@ OCTAVES = 10
 """Octaves below the largest number of a vector that the logarithmic codec tells apart; smaller numbers become 0."""
 
 
+def _numbers_in(stored: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Return the numbers `(..., n)` that bytes `(..., n * size of a number)` are."""
+    flat = stored.reshape(-1)
+    # Bytes that follow others may begin where no number of this size can.
+    flat = flat.clone() if flat.storage_offset() % dtype.itemsize else flat
+    return flat.view(dtype).view(*stored.shape[:-1], stored.shape[-1] // dtype.itemsize)
+
+
 class Codec(ABC):
     """
     Stores vectors of one width.
@@ -64,15 +72,17 @@ class FloatCodec(Codec):
 
     def encode(self, vectors: torch.Tensor) -> torch.Tensor:
         """Store vectors `(..., width)` as bytes `(..., size)`."""
-        stored = vectors.to(self._dtype)
-        if self._dtype == torch.float16 and not torch.isfinite(stored).all():
-            largest = vectors.abs().max().item()
-            raise InputError(f"compression: fp16 ends at 65504, the teacher says {largest:.3g}; use bf16 or fp32")
-        return stored.contiguous().view(torch.uint8)
+        if self._dtype == torch.float16 and vectors.dtype != torch.float16 and vectors.numel():
+            least, most = (end.item() for end in torch.aminmax(vectors))
+            largest = max(most, -least)
+            # NaN is not below either.
+            if not largest <= torch.finfo(torch.float16).max:
+                raise InputError(f"compression: fp16 ends at 65504, the teacher says {largest:.3g}; use bf16 or fp32")
+        return vectors.to(self._dtype).contiguous().view(torch.uint8)
 
     def decode(self, stored: torch.Tensor) -> torch.Tensor:
         """Return the vectors `(..., width)`, in the precision they are stored in."""
-        return stored.contiguous().view(self._dtype)
+        return _numbers_in(stored, self._dtype)
 
 
 class _ScaledCodec(Codec):
@@ -91,7 +101,7 @@ class _ScaledCodec(Codec):
 
     def decode(self, stored: torch.Tensor) -> torch.Tensor:
         """Return the vectors `(..., width)` of bytes `(..., size)`, in 32 bits."""
-        largest = stored[..., self.width :].contiguous().view(torch.float32)
+        largest = _numbers_in(stored[..., self.width :], torch.float32)
         return self._numbers(stored[..., : self.width], largest)
 
     @abstractmethod
@@ -158,7 +168,7 @@ class TopKCodec(Codec):
     def decode(self, stored: torch.Tensor) -> torch.Tensor:
         """Return logits `(..., classes)`, in 32 bits."""
         values = self._values.decode(stored[..., : self._values.size]).float()
-        classes = stored[..., self._values.size :].contiguous().view(self._index).long()
+        classes = _numbers_in(stored[..., self._values.size :], self._index).long()
         logits = values[..., -1:].expand(*values.shape[:-1], self.width)
         return logits.scatter(-1, classes, values[..., :-1])
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hf_distill.errors import InputError
 from hf_distill.objectives.option_groups import OptionGroup, parse_group
@@ -47,6 +47,14 @@ class Compression(OptionGroup):
     select: Size | None = Field(None, gt=0)
     space: Literal["full", "reduced"] = "full"
 
+    @field_validator("top_k", "pca", "select", mode="before")
+    @classmethod
+    def _check_number(cls, value: Any) -> Any:
+        # To Python, True is 1.
+        if isinstance(value, bool):
+            raise ValueError("must be a number")
+        return value
+
     @model_validator(mode="after")
     def _check_reduction(self) -> Compression:
         if self.pca is not None and self.select is not None:
@@ -77,10 +85,14 @@ class Compression(OptionGroup):
             values, _, rest = specification.partition(":")
             options: dict[str, Any] = {"values": values}
             for part in filter(None, rest.split(",")):
-                key, separator, value = part.partition("=")
-                if not separator:
+                key, _, value = (entry.strip() for entry in part.partition("="))
+                if not value or key in options:
                     raise InputError(f"compression: expected name:option=value,...; got {specification!r}")
-                options[key] = yaml.safe_load(value)
+                try:
+                    options[key] = yaml.safe_load(value)
+                except (yaml.YAMLError, ValueError):
+                    # The option says what it should be.
+                    options[key] = value
             specification = options
         if not isinstance(specification, (Mapping, Compression)):
             raise InputError(f"compression: must be a name such as fp16, or a mapping; got {specification!r}")

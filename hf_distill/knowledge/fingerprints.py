@@ -40,22 +40,39 @@ def fingerprint_of_row(row: Mapping[str, Any], names: Sequence[str]) -> int:
         if value is None:
             continue
         digest.update(name.encode())
-        digest.update(_bytes_of(value))
+        digest.update(_framed(value))
     return digest.intdigest() >> 1
 
 
 def _bytes_of(value: Any) -> bytes:
     if isinstance(value, (str, bytes)):
         return value if isinstance(value, bytes) else value.encode()
+    if isinstance(value, Mapping):
+        return b"".join(_framed(str(key)) + _framed(entry) for key, entry in value.items())
+    if isinstance(value, torch.Tensor):
+        # NumPy has no bfloat16.
+        value = (value.double() if value.is_floating_point() else value).detach().cpu().numpy()
     # Lists, arrays, tensors and images of the same numbers are the same.
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        # Parts of several lengths.
+        array = np.empty(0, object)
     if array.dtype.kind in "biu":
-        array = array.astype(np.int64)
-    elif array.dtype.kind == "f":
-        array = array.astype(np.float64)
-    else:
-        return repr(value).encode()
-    return array.tobytes()
+        return array.astype(np.int64).tobytes()
+    if array.dtype.kind == "f":
+        return array.astype(np.float64).tobytes()
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return b"".join(map(_framed, value))
+    return repr(value).encode()
+
+
+def _framed(value: Any) -> bytes:
+    """Return the bytes of a value with their number before them, which tells where the next begins."""
+    content = _bytes_of(value)
+    return len(content).to_bytes(8, "little") + content
 
 
 def fingerprint_of_all(rows: np.ndarray) -> str:

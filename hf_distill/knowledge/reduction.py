@@ -84,7 +84,8 @@ def _principal_components(vectors: np.ndarray, size: float) -> tuple[np.ndarray,
     kept = int(size) if size >= 1 else min(vectors.shape)
     # Each part must hold as many vectors as components are kept.
     fitted = IncrementalPCA(n_components=kept, batch_size=max(BATCH, 2 * vectors.shape[1])).fit(vectors)
-    return fitted.components_, fitted.explained_variance_
+    # As NumPy has it: the mean of the squares, not their sum by one vector less.
+    return fitted.components_, fitted.explained_variance_ * (1 - 1 / len(vectors))
 
 
 def _features(vectors: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
