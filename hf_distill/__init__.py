@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hf_distill.knowledge.record import record_knowledge
     from hf_distill.objectives import list_objectives, register_objective
+    from hf_distill.publishing.recordings import push_recording
     from hf_distill.students import build_student
     from hf_distill.tasks import list_tasks, register_task
     from hf_distill.trainer import DistillationTrainer
@@ -22,6 +23,7 @@ _HOME = {
     "build_student": "hf_distill.students",
     "list_objectives": "hf_distill.objectives",
     "list_tasks": "hf_distill.tasks",
+    "push_recording": "hf_distill.publishing.recordings",
     "record_knowledge": "hf_distill.knowledge.record",
     "register_objective": "hf_distill.objectives",
     "register_task": "hf_distill.tasks",
@@ -34,6 +36,7 @@ __all__ = [
     "build_student",
     "list_objectives",
     "list_tasks",
+    "push_recording",
     "record_knowledge",
     "register_objective",
     "register_task",

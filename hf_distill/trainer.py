@@ -45,8 +45,9 @@ class DistillationTrainer(Trainer):
     Args:
         model ([`~transformers.PreTrainedModel`], *optional*): The student; or give `model_init`.
         teacher_model ([`~transformers.PreTrainedModel`], `str` or `Path`, *optional*): The teacher, the folder or Hub
-            id to load it from, or the folder of a recording that [`record_knowledge`] made. May be left out if there
-            are no objectives: then this is plain fine-tuning.
+            id to load it from, or the folder of a recording that [`record_knowledge`] made, or
+            `hf://datasets/OWNER/NAME` where [`push_recording`] put one. May be left out if there are no objectives:
+            then this is plain fine-tuning.
         args ([`DistillationTrainingArguments`], *optional*): The training arguments.
         kwargs: Everything else that [`~transformers.Trainer`] takes.
 

@@ -57,7 +57,7 @@ class Layout:
             )
         return result
 
-    def by_example(self, packed: Mapping[str, torch.Tensor], counts: Sequence[int]) -> dict[str, list[bytes]]:
+    def by_example(self, packed: Mapping[str, torch.Tensor], counts: Sequence[int]) -> dict[str, list[memoryview]]:
         """
         Cut packed columns into the bytes of each example.
 
@@ -67,9 +67,9 @@ class Layout:
         """
         result, ends = {}, np.cumsum(counts)
         for column in self.columns:
-            stored = packed[column.name].cpu().numpy()
+            stored, size = memoryview(packed[column.name].flatten().cpu().numpy()), column.stored.size
             last = ends if column.of_tokens else range(1, len(counts) + 1)
-            result[column.name] = [stored[first:end].tobytes() for first, end in zip([0, *last], last)]
+            result[column.name] = [stored[first * size : end * size] for first, end in zip([0, *last], last)]
         return result
 
     def collate(self, column: Column, stored: Sequence[bytes], mask: np.ndarray | None) -> torch.Tensor:

@@ -101,6 +101,8 @@ def record_knowledge(
             raise InputError(f"{name}: must be {what}; got {type(value).__name__}")
     compression, folder, state = Compression.parse(compression), Path(output_dir), processes()
     path = str(teacher_model) if isinstance(teacher_model, (str, Path)) else None
+    if path is not None and Path(path).is_dir():
+        path = str(Path(path).resolve())
     model = load_teacher(path) if path is not None else teacher_model
     if not isinstance(model, PreTrainedModel):
         raise InputError(f"teacher_model: must be a model, or the folder or Hub id of one; got {type(model).__name__}")

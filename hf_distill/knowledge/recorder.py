@@ -85,6 +85,7 @@ class Recorder:
         self._rows, self._collator, self._hashes, self._lengths = rows, collator, hashes, lengths
         self._needs = Needs.union(objective.all_needs for objective in objectives)
         self._compression, self._batch_size = compression, batch_size
+        self._memory: np.ndarray | None = None
         heads = getattr(teacher.config, "num_attention_heads", 1)
         self.layout = Layout(plan_columns(objectives, compression), heads=heads)
 
@@ -143,10 +144,13 @@ class Recorder:
                 columns |= {column.name: [None] * len(rows) for column in self.layout.columns}
                 stored: list[Future] = []
                 for batch, inputs in self._read_ahead(rows, reader):
-                    stored.append(writer.submit(self._store, columns, batch, rows.start, *self._ask_of(inputs)))
+                    knowledge, mask, counts = self._ask_of(inputs)
+                    # In this thread, since torch would take as many threads again in another.
+                    packed = self.layout.pack(knowledge, mask)
+                    stored.append(writer.submit(self._store, columns, batch, rows.start, packed, counts))
                     # Knowledge that is not stored yet takes memory.
                     written = _drop_done([*written, stored[-1]], keep=2)
-                written.append(writer.submit(_write_stored, stored, folder, names[shard], columns))
+                written.append(writer.submit(self._write_stored, stored, folder, names[shard], columns))
             _drop_done(written, keep=0)
 
     def _read_ahead(
@@ -166,13 +170,18 @@ class Recorder:
         columns: dict[str, Any],
         batch: Sequence[int],
         start: int,
-        knowledge: Features,
-        mask: torch.Tensor | None,
+        packed: dict[str, torch.Tensor],
         counts: Sequence[int],
     ) -> None:
-        for name, examples in self.layout.by_example(self.layout.pack(knowledge, mask), counts).items():
+        for name, examples in self.layout.by_example(packed, counts).items():
             for row, example in zip(batch, examples):
                 columns[name][row - start] = example
+
+    def _write_stored(self, stored: Sequence[Future], folder: Path, name: str, columns: dict[str, Any]) -> None:
+        """Write a shard, unless a batch of it could not be stored: a shard with gaps must not count as finished."""
+        for future in stored:
+            future.result()
+        self._memory = write_shard(folder, name, columns, self._memory)
 
     def _sorted_batches(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Cut rows into batches of like lengths; the same rows always make the same batches."""
@@ -246,13 +255,6 @@ class Recorder:
             for name, found in self.layout.errors(self.layout.pack(knowledge, mask), exact, mask).items():
                 sums[name] = sums.get(name, np.zeros(2)) + found
         return {name: float(np.sqrt(difference / max(length, 1e-30))) for name, (difference, length) in sums.items()}
-
-
-def _write_stored(stored: Sequence[Future], folder: Path, name: str, columns: dict[str, Any]) -> None:
-    """Write a shard, unless a batch of it could not be stored: a shard with gaps must not count as finished."""
-    for future in stored:
-        future.result()
-    write_shard(folder, name, columns)
 
 
 def _drop_done(futures: list[Future], keep: int) -> list[Future]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pyarrow as pa
 import xxhash
-from datasets import Dataset, DatasetInfo, Features, Value
+from datasets import Dataset, DatasetInfo, Features, Value, concatenate_datasets
 
 from hf_distill.errors import InputError
 from hf_distill.files import write_atomically
@@ -38,7 +39,9 @@ def shard_name(number: int, shards: int) -> str:
     return f"data/train-{number:05}-of-{shards:05}.arrow"
 
 
-def write_shard(folder: Path, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+def write_shard(
+    folder: Path, name: str, columns: Mapping[str, Sequence[Any]], memory: np.ndarray | None = None
+) -> np.ndarray:
     """
     Write a shard, then the note that says that it is complete.
 
@@ -46,17 +49,23 @@ def write_shard(folder: Path, name: str, columns: Mapping[str, Sequence[Any]]) -
         folder (`Path`): The recording's folder.
         name (`str`): The shard's file within it.
         columns (`Mapping[str, Sequence]`): The values of each column: whole numbers or bytes.
+        memory (`np.ndarray`, *optional*): Bytes to make the shard in, where they are enough.
+
+    Returns:
+        `np.ndarray`: The bytes that it was made in, for the next.
 
     Raises:
         OSError: If the disk is full; what was finished before stays.
     """
     schema = features_of([name for name in columns if name != ROW_COLUMN]).arrow_schema
-    arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_table(pa.table(arrays, schema=schema), max_chunksize=ROWS_OF_A_BATCH)
-    content = sink.getvalue()
-    note = {"rows": len(arrays[0]), **_measure(memoryview(content))}
+    table = pa.table([_array_of(columns[field.name], field.type) for field in schema], schema=schema)
+    # Written twice, so that no memory is taken anew: the first time only counts.
+    size = _write_stream(pa.MockOutputStream(), table).size()
+    if memory is None or len(memory) < size:
+        memory = np.empty(size, dtype=np.uint8)
+    content = memory[:size]
+    _write_stream(pa.FixedSizeBufferWriter(pa.py_buffer(content)), table)
+    note = {"rows": len(table), **_measure(memoryview(content))}
     try:
         write_atomically(folder / name, memoryview(content))
         write_atomically(_note_of(folder / name), json.dumps(note) + "\n")
@@ -68,6 +77,20 @@ def write_shard(folder: Path, name: str, columns: Mapping[str, Sequence[Any]]) -
             f"the disk of {folder} is full; the shards before {name} are kept, so free {content.size / 1e6:.0f} MB "
             "for each that is missing and start again",
         ) from error
+    return memory
+
+
+def _array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if kind != pa.large_binary():
+        return pa.array(values, type=kind)
+    ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))])
+
+
+def _write_stream(sink: Any, table: pa.Table) -> Any:
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=ROWS_OF_A_BATCH)
+    return sink
 
 
 def is_finished(folder: Path, name: str) -> bool:
@@ -150,9 +173,14 @@ def open_shards(folder: Path, shards: Sequence[Mapping[str, Any]]) -> Dataset:
     Raises:
         InputError: If a shard is missing, cut off or altered.
     """
-    for shard in shards:
+    for number, shard in enumerate(shards):
+        # Where a recording comes from elsewhere, its list of files is no reason to read others.
+        if shard["file"] != shard_name(number, len(shards)):
+            raise InputError(
+                f"teacher_model: {folder / RECORDING_FILE} names a shard {shard['file']!r}, which is none"
+            )
         check_file(folder, shard["file"], shard)
-    return datasets.load_from_disk(str(folder))
+    return concatenate_datasets([Dataset.from_file(str(folder / shard["file"])) for shard in shards])
 
 
 def read_json(path: Path) -> dict[str, Any]:

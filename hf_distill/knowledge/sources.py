@@ -9,6 +9,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from hf_distill.errors import InputError
+from hf_distill.knowledge.fetch import fetch_address, is_address
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.recorded import RecordedTeacher, is_recording
 from hf_distill.knowledge.source import KnowledgeSource
@@ -19,13 +20,16 @@ def as_source(teacher_model: Any) -> KnowledgeSource:
     Return the source of knowledge that a trainer's `teacher_model` means.
 
     Args:
-        teacher_model: A source, a model, the folder or Hub id of one, or the folder of a recording.
+        teacher_model: A source, a model, the folder or Hub id of one, the folder of a recording, or where one is on
+            the Hub: `hf://datasets/OWNER/NAME`, optionally with `@REVISION`.
 
     Raises:
         InputError: If it is none of these.
     """
     if isinstance(teacher_model, KnowledgeSource):
         return teacher_model
+    if is_address(teacher_model):
+        teacher_model = fetch_address(teacher_model)
     if is_recording(teacher_model):
         return RecordedTeacher(teacher_model)
     if isinstance(teacher_model, (str, Path)):

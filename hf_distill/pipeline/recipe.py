@@ -87,7 +87,7 @@ class RecordingSection(Section):
     """What the teacher says, written down once before the student learns."""
 
     compression: str | dict[str, Any] = Field(
-        "fp16", description="fp32, fp16, bf16, int8 or log8, with options such as int8:pca=96, or a mapping of them."
+        "int8", description="fp32, fp16, bf16, int8 or log8, with options such as int8:pca=96, or a mapping of them."
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="What the teacher computes in; auto: bf16 where it is fast, unless compression is fp32."

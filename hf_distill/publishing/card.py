@@ -253,8 +253,8 @@ def _texts(contents: CardContents, row: ComparisonRow) -> dict[str, Any]:
         "comparison": comparison_markdown(contents.report),
         "findings": contents.findings,
         "loading_code": (contents.loading_code or "").strip(),
-        "objectives": [_objective_text(objective) for objective in contents.objectives],
-        "intermediate": [_objective_text(objective) for objective in contents.intermediate],
+        "objectives": [objective_text(objective) for objective in contents.objectives],
+        "intermediate": [objective_text(objective) for objective in contents.intermediate],
         "training_facts": _training_facts(contents),
         "recipe": recipe,
         # A fence must be longer than any that the recipe itself contains.
@@ -265,8 +265,15 @@ def _texts(contents: CardContents, row: ComparisonRow) -> dict[str, Any]:
     }
 
 
-def _objective_text(objective: Mapping[str, Any]) -> str:
-    """An objective with its weight, layer map and other options on one line."""
+def objective_text(objective: Mapping[str, Any]) -> str:
+    """An objective with its weight, layer map and other options on one line.
+
+    Args:
+        objective (`Mapping[str, Any]`): The objective's "name", "weight" and options.
+
+    Returns:
+        `str`: Markdown for a list in a card.
+    """
     options = {name: value for name, value in objective.items() if name != "name" and value is not None}
     parts = [f"weight {options.pop('weight')}"] if "weight" in options else []
     layers = options.pop("layers", None)

@@ -3,7 +3,7 @@
 
 All of them run in turn in one process, on the same rows, so that a slow moment of the machine meets all alike. The
 second table compares what a recipe does by default (a recording, batches of like lengths, bf16 where it is fast) with
-plain fine-tuning of rows in random order, on rows of unequal lengths; the last line compares recording with the
+plain fine-tuning of rows in random order, on rows of unequal lengths; the last lines compare recording with the
 teacher alone. TextBrewer takes part where it is installed.
 
     python recipes/benchmarks/throughput.py --json throughput.json
@@ -186,6 +186,7 @@ def make_defaults(options: argparse.Namespace, folder: str) -> dict[str, Any]:
         student_config=student.config,
         output_dir=Path(folder) / "default",
         data_collator=pad,
+        compression="int8",
     )
     by_length = training_fields({**shared, "group_by_length": True, "bf16": "auto"})
     in_random_order = TrainingArguments(**shared)
@@ -204,39 +205,44 @@ def make_defaults(options: argparse.Namespace, folder: str) -> dict[str, Any]:
     }
 
 
-def time_recording(options: argparse.Namespace, folder: str) -> tuple[list[float], list[float]]:
-    """Return the seconds that a recording takes in each round, and those of the teacher alone on the same batches."""
+def time_recording(options: argparse.Namespace, folder: str) -> dict[str, list[float]]:
+    """Return, for each way to record, its speed against that of the teacher alone on the same batches, by round."""
     options = argparse.Namespace(**{**vars(options), "steps": options.recorded_rows // options.batch_size})
     teacher, rows = make_teacher().eval(), as_dataset(ragged(make_rows(options)))
-    student = build_student(teacher, num_hidden_layers=2)
-    bare = copy.deepcopy(teacher).to(torch.bfloat16 if bf16_is_fast() else torch.float32)
-    device = PartialState().device
-    bare.to(device)
-    order = [
-        sorted(rows.select(range(first, first + 1024)), key=lambda row: -len(row["input_ids"]))
-        for first in range(0, len(rows) - 1023, 1024)
-    ]
-    batches = [pad(shard[first : first + 64]) for shard in order for first in range(0, 1024, 64)]
-    recorded, alone = [], []
+    student, device = build_student(teacher, num_hidden_layers=2), PartialState().device
+    shards = [rows.select(range(first, min(first + 1024, len(rows)))) for first in range(0, len(rows), 1024)]
+    ordered = [sorted(shard, key=lambda row: -len(row["input_ids"])) for shard in shards]
+    batches = [pad(shard[first : first + 64]) for shard in ordered for first in range(0, len(shard), 64)]
+    precisions = {"fp32": torch.float32, **({"bf16": torch.bfloat16} if bf16_is_fast() else {})}
+    teachers = {name: copy.deepcopy(teacher).to(device, dtype) for name, dtype in precisions.items()}
+    result: dict[str, list[float]] = {}
     for turn in range(options.rounds + 1):
-        start = time.perf_counter()
-        with torch.no_grad():
-            for batch in batches:
-                bare(input_ids=batch["input_ids"].to(device), attention_mask=batch["attention_mask"].to(device))
-        alone.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        record_knowledge(
-            teacher_model=teacher,
-            train_dataset=rows,
-            objectives=STATES,
-            student_config=student.config,
-            output_dir=Path(folder) / f"turn-{turn}",
-            data_collator=pad,
-        )
-        recorded.append(time.perf_counter() - start)
-        shutil.rmtree(Path(folder) / f"turn-{turn}")
-    # The first round warms up.
-    return recorded[1:], alone[1:]
+        for precision, model in teachers.items():
+            alone = time.perf_counter()
+            with torch.no_grad():
+                for batch in batches:
+                    model(**{name: batch[name].to(device) for name in ("input_ids", "attention_mask")})
+            alone = time.perf_counter() - alone
+            for compression in ("fp16", "int8"):
+                recorded = time.perf_counter()
+                record_knowledge(
+                    teacher_model=teacher,
+                    train_dataset=rows,
+                    objectives=STATES,
+                    student_config=student.config,
+                    output_dir=Path(folder) / "recording",
+                    data_collator=pad,
+                    compression=compression,
+                    precision=precision,
+                )
+                recorded = time.perf_counter() - recorded
+                shutil.rmtree(Path(folder) / "recording")
+                # The first round warms up.
+                if turn:
+                    result.setdefault(f"recording in {compression}, teacher in {precision}", []).append(
+                        alone / recorded
+                    )
+    return result
 
 
 def tell(title: str, systems: dict[str, Any], options: argparse.Namespace, whole: bool = False) -> dict[str, Any]:
@@ -271,13 +277,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures |= tell("What a recipe does by default", make_defaults(options, folder), options, whole=True)
     with tempfile.TemporaryDirectory() as folder:
-        recorded, alone = time_recording(options, folder)
-    ratios = [own / other for own, other in zip(alone, recorded)]
-    figures["recording against the teacher alone"] = statistics.median(ratios)
-    print(
-        f"Recording {options.recorded_rows} rows runs at {statistics.median(ratios):.3f} ({min(ratios):.2f} to "
-        f"{max(ratios):.2f}) of the speed of the teacher alone on the same batches"
-    )
+        for name, ratios in time_recording(options, folder).items():
+            figures[name] = {"ratio": statistics.median(ratios)}
+            print(
+                f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f}) of the speed of the "
+                "teacher alone on the same batches, logits and 3 layers"
+            )
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 

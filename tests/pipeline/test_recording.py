@@ -105,11 +105,11 @@ def test_an_interrupted_recording_goes_on(setup: Any, tmp_path: Path, monkeypatc
     recipe = load_recipe(setup.write(tmp_path / "recipe.yaml", baseline=None, recording__rows_per_shard=32))
     write, written = recorder.write_shard, []
 
-    def fail_at_the_third(folder: Path, name: str, columns: Any) -> None:
+    def fail_at_the_third(folder: Path, name: str, *given: Any) -> Any:
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(name)
-        write(folder, name, columns)
+        return write(folder, name, *given)
 
     monkeypatch.setattr(recorder, "write_shard", fail_at_the_third)
     with pytest.raises(KeyboardInterrupt):
@@ -154,7 +154,7 @@ def test_mistakes_are_named(section: dict[str, Any], message: str) -> None:
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("given", "expected"), [(True, "fp16"), (False, None), (None, None), ({}, "fp16")])
+@pytest.mark.parametrize(("given", "expected"), [(True, "int8"), (False, None), (None, None), ({}, "int8")])
 def test_recording_is_switched_on_and_off(given: Any, expected: str | None) -> None:
     section = parse_recipe({**MINIMAL, "recording": given}).recording
     assert (section.compression if section else None) == expected

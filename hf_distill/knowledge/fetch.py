@@ -1,0 +1,114 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Recordings on the Hugging Face Hub: how they are named, and how they come to this machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.utils import validate_repo_id
+
+from hf_distill.errors import InputError
+from hf_distill.knowledge.shards import RECORDING_FILE, REDUCTIONS_FILE
+
+SCHEME = "hf://"
+ADDRESS = re.compile(r"hf://datasets/(?P<repo_id>[^/@\s]+/[^/@\s]+)(?:@(?P<revision>\S+))?")
+REPO_ID = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
+SHARDS = "data/*.arrow"
+FILES = [RECORDING_FILE, REDUCTIONS_FILE, "dataset_info.json", "state.json", SHARDS]
+"""What a recording is made of."""
+
+
+def is_address(teacher_model: Any) -> bool:
+    """Say whether this names something on the Hub by an address, `hf://...`."""
+    return isinstance(teacher_model, str) and teacher_model.startswith(SCHEME)
+
+
+def fetch_address(address: str) -> Path:
+    """
+    Return the folder of the recording that a trainer's `teacher_model` names on the Hub.
+
+    Args:
+        address (`str`): `hf://datasets/OWNER/NAME` or `hf://datasets/OWNER/NAME@REVISION`.
+
+    Raises:
+        InputError: If it has another form, or if the Hub has no such recording.
+    """
+    match = ADDRESS.fullmatch(address)
+    if match is None:
+        raise InputError(
+            "teacher_model: a recording on the Hub is named hf://datasets/OWNER/NAME or "
+            f"hf://datasets/OWNER/NAME@REVISION; got {address!r}"
+        )
+    return _fetch(match["repo_id"], match["revision"], None, "teacher_model")
+
+
+def fetch_recording(repo_id: str, revision: str | None = None, token: str | None = None) -> Path:
+    """
+    Fetch a recording from the Hugging Face Hub; what is here already is not fetched again.
+
+    Args:
+        repo_id (`str`): The data set that [`push_recording`] made.
+        revision (`str`, *optional*): A branch, a tag or a commit; the main branch by default.
+        token (`str`, *optional*): A token of the Hub; the one that is saved on this machine by default.
+
+    Returns:
+        `Path`: A folder in the Hub's cache, which [`DistillationTrainer`] takes as its `teacher_model`.
+
+    Raises:
+        InputError: If the Hub has no such recording, or does not show it to this token.
+    """
+    return _fetch(repo_id, revision, token, "repo_id")
+
+
+def check_repo_id(repo_id: Any, argument: str = "repo_id") -> None:
+    """
+    Check the form of a repository's name.
+
+    Args:
+        repo_id: What was given.
+        argument (`str`, *optional*, defaults to `"repo_id"`): The argument that it was given as, for the message.
+
+    Raises:
+        InputError: If no repository can have this name.
+    """
+    try:
+        # Some versions of the Hub's own check let a line break at the end and letters other than ASCII pass.
+        fits = isinstance(repo_id, str) and REPO_ID.fullmatch(repo_id) is not None
+        validate_repo_id(repo_id if fits else "")
+    except HFValidationError:
+        raise InputError(
+            f"{argument}: must be OWNER/NAME, of letters, digits and single -, _ or . between them, at most 96 each; "
+            f"got {repo_id!r}"
+        ) from None
+
+
+def _fetch(repo_id: str, revision: str | None, token: str | None, argument: str) -> Path:
+    check_repo_id(repo_id, argument)
+    where = f"the data set {repo_id}" + (f" at {revision}" if revision else "")
+    try:
+        folder = Path(
+            snapshot_download(repo_id, repo_type="dataset", revision=revision, token=token, allow_patterns=FILES)
+        )
+    except RepositoryNotFoundError as error:
+        raise InputError(
+            f"{argument}: the Hub does not have {where}, or does not show it to this token; check the name, and log "
+            "in with hf auth login if it is private"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise InputError(f"{argument}: the Hub does not have {where}; check the branch, tag or commit") from error
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{argument}: {where} is not on this machine and the Hub cannot be reached; fetch it while online"
+        ) from error
+    if not (folder / RECORDING_FILE).is_file():
+        raise InputError(f"{argument}: {where} is no recording: it has no {RECORDING_FILE}")
+    return folder

@@ -1,0 +1,122 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""What a user of the Hub does: `python client.py '[["push", {...}], ...]'` prints the results as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from datasets import load_dataset
+from huggingface_hub import HfApi, hf_hub_download
+from transformers import AutoModelForSequenceClassification, default_data_collator
+
+from hf_distill import DistillationTrainer, DistillationTrainingArguments, push_recording
+from hf_distill.knowledge.fetch import fetch_recording
+from hf_distill.knowledge.recorded import RecordedTeacher
+
+
+def push(**options: Any) -> str:
+    """Push a recording."""
+    return push_recording(**options)
+
+
+def create(repo_id: str, file: str | None = None, **options: Any) -> str:
+    """Make a repository, with a file in it."""
+    api = HfApi()
+    url = api.create_repo(repo_id, **options)
+    if file is not None:
+        kind = options.get("repo_type")
+        api.upload_file(path_or_fileobj=b"{}", path_in_repo=file, repo_id=repo_id, repo_type=kind)
+    return str(url)
+
+
+def files(repo_id: str) -> list[str]:
+    """Names of the files of a data set."""
+    return sorted(HfApi().list_repo_files(repo_id, repo_type="dataset"))
+
+
+def commits(repo_id: str) -> list[str]:
+    """Messages of a data set's commits, the latest first."""
+    return [commit.title for commit in HfApi().list_repo_commits(repo_id, repo_type="dataset")]
+
+
+def information(repo_id: str) -> dict[str, Any]:
+    """What the Hub knows of a data set."""
+    found = HfApi().dataset_info(repo_id)
+    return {"private": found.private, "tags": found.tags, "sha": found.sha}
+
+
+def read(repo_id: str, file: str) -> str:
+    """A file's text."""
+    return Path(hf_hub_download(repo_id, file, repo_type="dataset")).read_text(encoding="utf-8")
+
+
+def load(repo_id: str) -> dict[str, Any]:
+    """Load a data set whole and as a stream."""
+    whole, stream = load_dataset(repo_id, split="train"), load_dataset(repo_id, split="train", streaming=True)
+    return {
+        "splits": list(load_dataset(repo_id)),
+        "columns": whole.column_names,
+        "rows": whole["knowledge_row"][:],
+        "streamed": [row["knowledge_row"] for row in stream],
+        "same": list(whole) == list(stream),
+    }
+
+
+def fetch(**options: Any) -> dict[str, Any]:
+    """Fetch a recording, and read it."""
+    folder = fetch_recording(**options)
+    return {"rows": len(RecordedTeacher(folder).data), "files": sorted(path.name for path in folder.iterdir())}
+
+
+def train(teacher: str, student: str, rows: str, objectives: list[Any]) -> list[float]:
+    """Train a student for some steps; return the losses."""
+    trainer = DistillationTrainer(
+        model=AutoModelForSequenceClassification.from_pretrained(student),
+        teacher_model=teacher,
+        args=DistillationTrainingArguments(
+            output_dir="out",
+            objectives=objectives,
+            max_steps=4,
+            logging_steps=1,
+            per_device_train_batch_size=4,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+            disable_tqdm=True,
+        ),
+        train_dataset=json.loads(Path(rows).read_text()),
+        data_collator=default_data_collator,
+    )
+    trainer.train()
+    return [line["loss"] for line in trainer.state.log_history if "loss" in line]
+
+
+def follow_card(repo_id: str, student: str, rows: str) -> dict[str, Any]:
+    """Run the Python code of a card, in order."""
+    names: dict[str, Any] = {
+        "student": AutoModelForSequenceClassification.from_pretrained(student),
+        "train_dataset": json.loads(Path(rows).read_text()),
+        "data_collator": default_data_collator,
+    }
+    for code in re.findall(r"```python\n(.*?)```", read(repo_id, "README.md"), re.S):
+        exec(code, names)
+    return {"rows": len(names["recording"]), "steps": names["trainer"].state.global_step}
+
+
+def main() -> None:
+    """Take the steps; the result of one that fails is what is said of it."""
+    results = []
+    for name, options in json.loads(sys.argv[1]):
+        try:
+            results.append(globals()[name](**options))
+        except Exception as error:
+            results.append(f"{type(error).__name__}: {error}")
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
