@@ -280,8 +280,8 @@ def main() -> None:
         for name, ratios in time_recording(options, folder).items():
             figures[name] = {"ratio": statistics.median(ratios)}
             print(
-                f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f}) of the speed of the "
-                "teacher alone on the same batches, logits and 3 layers"
+                f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f}) of the speed of "
+                "the teacher alone on the same batches, logits and 3 layers"
             )
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")

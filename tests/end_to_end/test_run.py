@@ -38,7 +38,7 @@ def quantizes() -> bool:
 
 QUANTIZES = quantizes()
 MODELS = ["teacher", "baseline", "student", *(["quantized/onnxruntime"] if QUANTIZES else [])]
-STAGES = ["student", "baseline", *(["quantization"] if QUANTIZES else []), "evaluation", "card"]
+STAGES = ["recording", "student", "baseline", *(["quantization"] if QUANTIZES else []), "evaluation", "card"]
 # Enough steps for the baseline to learn what the random teacher does not know.
 LEARNING = {"training__max_steps": 40, "training__per_device_train_batch_size": 16}
 SLOW_ENOUGH_TO_STOP = {"training__max_steps": 10, "training__save_steps": 2, "training__save_total_limit": 2}
@@ -92,7 +92,7 @@ def assert_same_weights(one: Path, other: Path) -> None:
 
 
 def test_folder_holds_what_a_run_consists_of_and_nothing_else(finished: Path) -> None:
-    wanted = {"recipe.yaml", "manifest.json", "student", "baseline", "report"} | (
+    wanted = {"recipe.yaml", "manifest.json", "recording", "student", "baseline", "report"} | (
         {"quantized"} if QUANTIZES else set()
     )
     assert {path.name for path in finished.iterdir()} == wanted
@@ -182,8 +182,9 @@ def test_what_was_deleted_is_made_again(run: Path) -> None:
     before = weights_of(run / "student")
     shutil.rmtree(run / "student")
     lines = again(run)
-    assert not lines[0].endswith("done already")
-    assert lines[1] == "baseline: done already"
+    assert lines[0] == "recording: done already"
+    assert not lines[1].endswith("done already")
+    assert lines[2] == "baseline: done already"
     assert all(torch.equal(before[name], weight) for name, weight in weights_of(run / "student").items())
     assert (run / "student" / "README.md").is_file()
 
@@ -191,9 +192,9 @@ def test_what_was_deleted_is_made_again(run: Path) -> None:
 def test_until_stops_and_the_next_start_goes_on(setup: Any, tmp_path: Path) -> None:
     recipe = parse_recipe(setup.content())
     run_recipe(recipe, tmp_path / "run", until="student")
-    assert list(manifest_of(tmp_path / "run")["stages"]) == ["student"]
+    assert list(manifest_of(tmp_path / "run")["stages"]) == ["recording", "student"]
     lines = again(tmp_path / "run")
-    assert [line.endswith("done already") for line in lines] == [True, False, False, False]
+    assert [line.endswith("done already") for line in lines] == [True, True, False, False, False]
 
 
 def test_other_data_in_the_same_file_are_trained_on_again(setup: Any, tmp_path: Path) -> None:

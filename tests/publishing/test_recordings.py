@@ -153,7 +153,7 @@ def test_a_wrong_name_is_refused(recording, repo_id):
         fetch_recording(repo_id)
 
 
-@pytest.mark.parametrize("damage", ["missing", "shard", "truncated", "gone", "state", "json", "keys", "list"])
+@pytest.mark.parametrize("damage", ["missing", "shard", "truncated", "gone", "json", "keys", "list"])
 def test_what_is_no_whole_recording_is_refused(recording, damage):
     shard = recording / "data" / "train-00001-of-00003.arrow"
     about = recording / "recording.json"
@@ -165,8 +165,6 @@ def test_what_is_no_whole_recording_is_refused(recording, damage):
         shard.write_bytes(shard.read_bytes()[:-1])
     elif damage == "gone":
         shard.unlink()
-    elif damage == "state":
-        (recording / "state.json").unlink()
     else:
         about.write_text({"json": "{", "keys": '{"format": 1}', "list": "[]"}[damage])
     with pytest.raises(InputError, match=r"\Afolder: [^\n]*\Z"):
