@@ -132,56 +132,28 @@ class Recorder:
         """
         mine = range(self.state.process_index, len(names), self.state.num_processes)
         hidden = not self.state.is_local_main_process or len(mine) < 2
-        # Batches are made and knowledge is stored while the teacher reads.
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-            written: list[Future] = []
+        with ThreadPoolExecutor(1) as writer:
+            written: Future | None = None
             for shard in tqdm(mine, desc="Recording", unit="shard", disable=hidden):
                 if is_finished(folder, names[shard]):
                     continue
                 first = shard * rows_per_shard
-                rows = range(first, min(first + rows_per_shard, len(self._hashes)))
-                columns = {ROW_COLUMN: self._hashes[rows.start : rows.stop]}
-                columns |= {column.name: [None] * len(rows) for column in self.layout.columns}
-                stored: list[Future] = []
-                for batch, inputs in self._read_ahead(rows, reader):
-                    knowledge, mask, counts = self._ask_of(inputs)
-                    # In this thread, since torch would take as many threads again in another.
-                    packed = self.layout.pack(knowledge, mask)
-                    stored.append(writer.submit(self._store, columns, batch, rows.start, packed, counts))
-                    # Knowledge that is not stored yet takes memory.
-                    written = _drop_done([*written, stored[-1]], keep=2)
-                written.append(writer.submit(self._write_stored, stored, folder, names[shard], columns))
-            _drop_done(written, keep=0)
+                columns = self._shard(range(first, min(first + rows_per_shard, len(self._hashes))))
+                if written is not None:
+                    self._memory = written.result()
+                # The teacher reads on while this is written.
+                written = writer.submit(write_shard, folder, names[shard], columns, self._memory)
+            if written is not None:
+                written.result()
 
-    def _read_ahead(
-        self, rows: range, reader: ThreadPoolExecutor
-    ) -> Iterator[tuple[list[int], dict[str, torch.Tensor]]]:
-        """Yield batches of rows with what the teacher reads of them, making the next in a thread."""
-        batches = list(self._sorted_batches(rows))
-        following = reader.submit(self._inputs, batches[0])
-        for number, batch in enumerate(batches):
-            inputs = following.result()
-            if number + 1 < len(batches):
-                following = reader.submit(self._inputs, batches[number + 1])
-            yield batch, inputs
-
-    def _store(
-        self,
-        columns: dict[str, Any],
-        batch: Sequence[int],
-        start: int,
-        packed: dict[str, torch.Tensor],
-        counts: Sequence[int],
-    ) -> None:
-        for name, examples in self.layout.by_example(packed, counts).items():
-            for row, example in zip(batch, examples):
-                columns[name][row - start] = example
-
-    def _write_stored(self, stored: Sequence[Future], folder: Path, name: str, columns: dict[str, Any]) -> None:
-        """Write a shard, unless a batch of it could not be stored: a shard with gaps must not count as finished."""
-        for future in stored:
-            future.result()
-        self._memory = write_shard(folder, name, columns, self._memory)
+    def _shard(self, rows: range) -> dict[str, Sequence[Any]]:
+        columns: dict[str, list[Any]] = {column.name: [None] * len(rows) for column in self.layout.columns}
+        for batch in self._sorted_batches(rows):
+            knowledge, mask, counts = self._ask(batch)
+            for name, examples in self.layout.by_example(self.layout.pack(knowledge, mask), counts).items():
+                for row, example in zip(batch, examples):
+                    columns[name][row - rows.start] = example
+        return {ROW_COLUMN: self._hashes[rows.start : rows.stop], **columns}
 
     def _sorted_batches(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Cut rows into batches of like lengths; the same rows always make the same batches."""
@@ -193,14 +165,7 @@ class Recorder:
         self, rows: Sequence[int], teacher: LiveTeacher | None = None
     ) -> tuple[Features, torch.Tensor | None, list[int]]:
         """Return what the teacher says of rows, their real tokens, and how many vectors each of them has."""
-        return self._ask_of(self._inputs(rows), teacher)
-
-    def _inputs(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
-        return send_to_device(dict(self._collator(fetch(self._rows, rows))), self.state.device)
-
-    def _ask_of(
-        self, inputs: dict[str, torch.Tensor], teacher: LiveTeacher | None = None
-    ) -> tuple[Features, torch.Tensor | None, list[int]]:
+        inputs = send_to_device(dict(self._collator(fetch(self._rows, rows))), self.state.device)
         knowledge, mask = (teacher or self._teacher)(inputs, self._needs), unit_masks(inputs).get(Unit.TOKEN)
         if mask is not None:
             return knowledge, mask, mask.sum(1).tolist()
@@ -208,7 +173,7 @@ class Recorder:
         states = next(
             iter([*knowledge.hidden_states.values(), *(s.query for s in knowledge.attention.values())]), None
         )
-        return knowledge, mask, [1 if states is None else states.shape[1]] * len(next(iter(inputs.values())))
+        return knowledge, mask, [1 if states is None else states.shape[1]] * len(rows)
 
     def _spread(self, number: int) -> list[int]:
         """Return the numbers of so many rows from all over the data."""
@@ -255,10 +220,3 @@ class Recorder:
             for name, found in self.layout.errors(self.layout.pack(knowledge, mask), exact, mask).items():
                 sums[name] = sums.get(name, np.zeros(2)) + found
         return {name: float(np.sqrt(difference / max(length, 1e-30))) for name, (difference, length) in sums.items()}
-
-
-def _drop_done(futures: list[Future], keep: int) -> list[Future]:
-    """Wait for all but the last `keep`, raise what went wrong in them, and return those."""
-    for future in futures[: len(futures) - keep]:
-        future.result()
-    return futures[len(futures) - keep :] if keep else []
