@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
+from safetensors.torch import save_file
 from transformers import BertConfig, BertForSequenceClassification
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student, record_knowledge
@@ -88,7 +90,8 @@ def train(teacher: Any, folder: Path, processes: int) -> None:
     ]
     if trainer.is_world_process_zero():
         weights = trainer.accelerator.unwrap_model(trainer.model).state_dict()
-        torch.save({"losses": losses, "weights": weights}, folder / "result.pt")
+        save_file({name: weight.contiguous() for name, weight in weights.items()}, folder / "weights.safetensors")
+        (folder / "losses.json").write_text(json.dumps(losses))
 
 
 if __name__ == "__main__":
