@@ -183,11 +183,15 @@ class Recorder:
         kind, size = self._compression.reduction
         hidden = [column for column in self.layout.columns if column.kind == "hidden"]
         vectors: dict[int, list[np.ndarray]] = {column.layer: [] for column in hidden}
-        mean_length = max(float(self._lengths.mean()), 1.0)
+        mean_length, tokens = max(float(self._lengths.mean()), 1.0), 0
         for batch in self._sorted_batches(self._spread(int(SAMPLE_TOKENS / mean_length) + 1)):
             knowledge, mask, _ = self._ask(batch)
             for column in hidden:
                 vectors[column.layer].append(column.of(knowledge, mask).float().cpu().numpy())
+            # Lengths are not known where the collator makes the tokens, nor of images.
+            tokens += len(vectors[hidden[0].layer][-1])
+            if tokens >= 2 * SAMPLE_TOKENS:
+                break
         content = {}
         for layer, parts in vectors.items():
             reduction = fit_reduction(kind, np.concatenate(parts), size)
@@ -196,9 +200,10 @@ class Recorder:
 
     def findings(self) -> dict[str, Any]:
         """Return what is known once all is recorded: columns, their size, and how far they are from the teacher."""
-        tokens, rows = max(int(self._lengths.sum()), 1), len(self._hashes)
+        tokens = int(self._lengths.sum())
+        rows_per_token = len(self._hashes) / tokens if tokens else 1
         sizes = {
-            column.name: round(column.stored.size * (1 if column.of_tokens else rows / tokens), 2)
+            column.name: round(column.stored.size * (1 if column.of_tokens else rows_per_token), 2)
             for column in self.layout.columns
         }
         return {
@@ -206,7 +211,7 @@ class Recorder:
                 name: value for name, value in self._exact.config.to_diff_dict().items() if name != "_name_or_path"
             },
             "columns": [column.to_dict() for column in self.layout.columns],
-            "tokens": int(self._lengths.sum()),
+            "tokens": tokens,
             "bytes_per_token": sizes,
             "relative_error": self._errors(),
         }

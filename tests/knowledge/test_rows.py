@@ -157,6 +157,7 @@ def test_labels_do_not_tell_rows_apart_and_other_columns_do(make_rows: Callable)
 
 
 def test_rows_that_are_not_cut_into_tokens_have_no_length() -> None:
+    assert hash_and_measure([{"pixel_values": [[[0.5, 1.0]]]}], ["pixel_values"])[1].tolist() == [0]
     hashes, lengths = hash_and_measure([{"text": "one"}, {"text": "another"}], INPUTS)
     assert len(set(hashes.tolist())) == 2
     assert lengths.tolist() == [0, 0]
