@@ -22,6 +22,8 @@ SEPARATE = (
     ("q", "k", "v"),
 )
 """What architectures call the three projections of their attention."""
+PARTS = ("query", "key", "value")
+"""What is taken of a layer's attention."""
 FUSED = "Wqkv"
 """What ModernBERT calls its one projection, whose output is queries, keys and values side by side."""
 

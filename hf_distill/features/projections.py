@@ -14,14 +14,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from hf_distill.errors import InputError
-from hf_distill.features.attention import AttentionCapture, AttentionStates
+from hf_distill.features.attention import PARTS, AttentionCapture, AttentionStates
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.maps import LayerMaps, MapOptions
 
 MODULE_NAME = "distillation_projections"
 FILE_NAME = "projections.safetensors"
 OUTPUT_KEY = "distillation_features"
-PARTS = ("query", "key", "value")
 
 
 class Projections(nn.Module):

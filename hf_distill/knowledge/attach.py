@@ -12,9 +12,8 @@ from datasets import Dataset, IterableDataset, concatenate_datasets
 
 from hf_distill.errors import InputError
 from hf_distill.features.units import Unit, unit_masks
-from hf_distill.knowledge.columns import PREFIX, ROW_COLUMN
+from hf_distill.knowledge.columns import PREFIX, ROW_COLUMN, Column
 from hf_distill.knowledge.fingerprints import fingerprint_of_row
-from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.rows import fetch, names_of_inputs
 
 
@@ -127,14 +126,13 @@ class KnowledgeCollator:
 
     Args:
         collator (`Callable`): Makes a batch of rows.
-        layout ([`Layout`]): The columns of the recording.
+        columns (`Sequence[Column]`): The columns of the recording.
         watched (`Sequence[str]`, *optional*): What the teacher reads of a row, if each row is to be compared with the
             one that was recorded.
     """
 
-    def __init__(self, collator: Callable, layout: Layout, watched: Sequence[str] | None = None):
-        self.collator, self._columns, self._watched = collator, layout.columns, watched
-        self._layout = Layout(layout.columns)
+    def __init__(self, collator: Callable, columns: Sequence[Column], watched: Sequence[str] | None = None):
+        self.collator, self._columns, self._watched = collator, columns, watched
 
     def __call__(self, features: list[Any]) -> dict[str, Any]:
         """Return the batch; rows without recorded knowledge, as in evaluation, make the plain one."""
@@ -147,7 +145,7 @@ class KnowledgeCollator:
         mask = unit_masks(batch).get(Unit.TOKEN)
         for column in self._columns:
             stored = [row[column.name] for row in features]
-            batch[column.name] = self._layout.collate(column, stored, None if mask is None else mask.numpy())
+            batch[column.name] = column.collate(stored, None if mask is None else mask.numpy())
         return batch
 
     def _compare(self, rows: list[dict[str, Any]], features: list[dict[str, Any]]) -> None:

@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 
+from hf_distill.errors import InputError
+from hf_distill.features.attention import PARTS
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.pooling import POOLINGS
 from hf_distill.knowledge.codecs import Codec, make_codec
@@ -20,7 +23,6 @@ from hf_distill.objectives import LayersObjective, Objective
 PREFIX = "knowledge_"
 ROW_COLUMN = f"{PREFIX}row"
 """The column that tells which example a row of a recording is of."""
-PARTS = ("query", "key", "value")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,40 @@ class Column:
     def keeping(self, reduction: Reduction) -> Column:
         """Return the column as it is when a part of each vector is kept."""
         return replace(self, kept=len(reduction.components))
+
+    def collate(self, stored: Sequence[bytes], mask: np.ndarray | None) -> torch.Tensor:
+        """
+        Put the bytes of this column of a batch's examples side by side, with zeros as padding.
+
+        Args:
+            stored (`Sequence[bytes]`): The bytes of each example.
+            mask (`np.ndarray`, *optional*): The real tokens `(batch, tokens)`; all if it is left out.
+
+        Returns:
+            `torch.Tensor`: `(batch, tokens, size)`, or `(batch, size)` for a column of examples.
+
+        Raises:
+            InputError: If an example has another number of tokens than when it was recorded.
+        """
+        size = self.stored.size
+        if not self.of_tokens or mask is None:
+            flat = torch.frombuffer(bytearray(b"".join(stored)), dtype=torch.uint8)
+            return flat.view(len(stored), -1, size) if self.of_tokens else flat.view(len(stored), size)
+        result = np.zeros((*mask.shape, size), dtype=np.uint8)
+        for row, (example, real) in enumerate(zip(stored, mask)):
+            vectors, number = np.frombuffer(example, dtype=np.uint8).reshape(-1, size), int(real.sum())
+            if number != len(vectors):
+                raise InputError(
+                    f"train_dataset: a row has {number} tokens and had {len(vectors)} when it was recorded; make "
+                    "batches as they were made then, with the same tokenizer, max_length and data collator"
+                )
+            # Mostly the padding is at one end, and the real tokens are one piece.
+            first = int(real.argmax())
+            if real[first : first + number].all():
+                result[row, first : first + number] = vectors
+            else:
+                result[row, real] = vectors
+        return torch.from_numpy(result)
 
     def only_real(self, collated: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the bytes `(number, size)` of a collated column without its padding."""

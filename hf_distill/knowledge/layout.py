@@ -72,41 +72,6 @@ class Layout:
             result[column.name] = [stored[first * size : end * size] for first, end in zip([0, *last], last)]
         return result
 
-    def collate(self, column: Column, stored: Sequence[bytes], mask: np.ndarray | None) -> torch.Tensor:
-        """
-        Put the bytes of a batch's examples side by side, with zeros as padding.
-
-        Args:
-            column ([`Column`]): The column.
-            stored (`Sequence[bytes]`): The bytes of each example.
-            mask (`np.ndarray`, *optional*): The real tokens `(batch, tokens)`; all if it is left out.
-
-        Returns:
-            `torch.Tensor`: `(batch, tokens, size)`, or `(batch, size)` for a column of examples.
-
-        Raises:
-            InputError: If an example has another number of tokens than when it was recorded.
-        """
-        size = column.stored.size
-        if not column.of_tokens or mask is None:
-            flat = torch.frombuffer(bytearray(b"".join(stored)), dtype=torch.uint8)
-            return flat.view(len(stored), -1, size) if column.of_tokens else flat.view(len(stored), size)
-        result = np.zeros((*mask.shape, size), dtype=np.uint8)
-        for row, (example, real) in enumerate(zip(stored, mask)):
-            vectors, number = np.frombuffer(example, dtype=np.uint8).reshape(-1, size), int(real.sum())
-            if number != len(vectors):
-                raise InputError(
-                    f"train_dataset: a row has {number} tokens and had {len(vectors)} when it was recorded; make "
-                    "batches as they were made then, with the same tokenizer, max_length and data collator"
-                )
-            # Mostly the padding is at one end, and the real tokens are one piece.
-            first = int(real.argmax())
-            if real[first : first + number].all():
-                result[row, first : first + number] = vectors
-            else:
-                result[row, real] = vectors
-        return torch.from_numpy(result)
-
     def decode(self, batch: Mapping[str, torch.Tensor], needs: Needs) -> Features:
         """
         Return what the teacher has said of a batch.

@@ -22,6 +22,15 @@ from hf_distill.knowledge.rows import check_same_twice, default_collator, hash_a
 from hf_distill.knowledge.shards import PLAN_FILE, RECORDING_FILE, finish, read_json, shard_name, tidy
 from hf_distill.objectives import LayersObjective, Objective, build_objective
 
+KINDS = {
+    "objectives": ((list, tuple, type(None)), "a list"),
+    "output_dir": ((str, Path), "a folder"),
+    "student_config": ((PretrainedConfig, type(None)), "the configuration of a model"),
+    "student": ((PreTrainedModel, type(None)), "a model"),
+    "data_collator": ((Callable, type(None)), "a function that makes a batch of rows"),
+}
+"""What arguments must be."""
+
 
 def record_knowledge(
     teacher_model: PreTrainedModel | str | Path,
@@ -85,38 +94,28 @@ def record_knowledge(
     >>> trainer = DistillationTrainer(model=student, teacher_model=path, train_dataset=rows)  # doctest: +SKIP
     ```
     """
-    for name, value in (("batch_size", batch_size), ("rows_per_shard", rows_per_shard)):
-        if type(value) is not int or value < 1:
-            raise InputError(f"{name}: must be a whole number at least 1; got {value!r}")
+    _check_counts(batch_size=batch_size, rows_per_shard=rows_per_shard)
+    _check_kinds(
+        objectives=objectives,
+        output_dir=output_dir,
+        student_config=student_config,
+        student=student,
+        data_collator=data_collator,
+    )
     if precision not in PRECISIONS:
         raise InputError(f"precision: must be {' or '.join(PRECISIONS)}; got {precision!r}")
-    for name, value, kind, what in (
-        ("objectives", objectives, (list, tuple, type(None)), "a list"),
-        ("output_dir", output_dir, (str, Path), "a folder"),
-        ("student_config", student_config, (PretrainedConfig, type(None)), "the configuration of a model"),
-        ("student", student, (PreTrainedModel, type(None)), "a model"),
-        ("data_collator", data_collator, (Callable, type(None)), "a function that makes a batch of rows"),
-    ):
-        if not isinstance(value, kind):
-            raise InputError(f"{name}: must be {what}; got {type(value).__name__}")
     compression, folder, state = Compression.parse(compression), Path(output_dir), processes()
-    path = str(teacher_model) if isinstance(teacher_model, (str, Path)) else None
-    if path is not None and Path(path).is_dir():
-        path = str(Path(path).resolve())
-    model = load_teacher(path) if path is not None else teacher_model
-    if not isinstance(model, PreTrainedModel):
-        raise InputError(f"teacher_model: must be a model, or the folder or Hub id of one; got {type(model).__name__}")
+    model, path = _open_teacher(teacher_model)
     weights, teacher = fingerprint_of_weights(model), LiveTeacher(model.to(state.device))
     tokenizer = processing_class if processing_class is not None else getattr(data_collator, "tokenizer", None)
     collator = data_collator if data_collator is not None else default_collator(tokenizer)
     rows = read_by_teacher(train_dataset, teacher.input_names)
     check_same_twice(rows, collator)
-    if student is not None:
-        student_config = student.config
     # Objectives that are given as objects stay as they are.
     bound = [copy.deepcopy(build_objective(objective)) for objective in objectives or []]
     if student is not None:
         measure_layer_maps(bound, student, teacher, rows, collator, batch_size)
+        student_config = student.config
     _bind(bound, student_config, model.config)
     hashes, lengths = hash_and_measure(rows, teacher.input_names)
     plan = {
@@ -147,6 +146,30 @@ def record_knowledge(
         finish(folder, names, [column.name for column in recorder.layout.columns], {**plan, **recorder.findings()})
     state.wait_for_everyone()
     return folder
+
+
+def _check_counts(**given: Any) -> None:
+    for name, value in given.items():
+        if type(value) is not int or value < 1:
+            raise InputError(f"{name}: must be a whole number at least 1; got {value!r}")
+
+
+def _check_kinds(**given: Any) -> None:
+    for name, value in given.items():
+        kinds, what = KINDS[name]
+        if not isinstance(value, kinds):
+            raise InputError(f"{name}: must be {what}; got {type(value).__name__}")
+
+
+def _open_teacher(teacher_model: Any) -> tuple[PreTrainedModel, str | None]:
+    """Return the teacher, and where it was loaded from, if it was."""
+    if not isinstance(teacher_model, (str, Path, PreTrainedModel)):
+        kind = type(teacher_model).__name__
+        raise InputError(f"teacher_model: must be a model, or the folder or Hub id of one; got {kind}")
+    if isinstance(teacher_model, PreTrainedModel):
+        return teacher_model, None
+    path = str(Path(teacher_model).resolve()) if Path(teacher_model).is_dir() else str(teacher_model)
+    return load_teacher(path), path
 
 
 def _bind(

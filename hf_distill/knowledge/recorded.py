@@ -23,7 +23,7 @@ from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.reduction import Reduction
 from hf_distill.knowledge.rows import check_same_twice, fetch, hash_and_measure
-from hf_distill.knowledge.shards import RECORDING_FILE, REDUCTIONS_FILE, check_file, open_shards, read_json
+from hf_distill.knowledge.shards import PLAN_FILE, RECORDING_FILE, REDUCTIONS_FILE, check_file, open_shards, read_json
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import LayersObjective, Objective
 
@@ -125,7 +125,7 @@ class RecordedTeacher(KnowledgeSource):
                 )
         # A stream cannot be searched beforehand, so each of its rows is compared as it comes.
         watched = names if positions is None else None
-        return attach(rows, self.data, positions), KnowledgeCollator(collator, self.layout, watched)
+        return attach(rows, self.data, positions), KnowledgeCollator(collator, self.layout.columns, watched)
 
     def check(self, objectives: Sequence[Objective], rows: Any, collator: Callable, from_teacher: bool) -> None:
         """
@@ -229,9 +229,7 @@ def read_reductions(folder: Path) -> dict[int, Reduction]:
 
 def is_recording(path: Any) -> bool:
     """Say whether a folder is a recording, complete or not."""
-    return isinstance(path, (str, Path)) and any(
-        (Path(path) / name).is_file() for name in (RECORDING_FILE, "plan.json")
-    )
+    return isinstance(path, (str, Path)) and any((Path(path) / name).is_file() for name in (RECORDING_FILE, PLAN_FILE))
 
 
 def _config_of(content: Mapping[str, Any]) -> PretrainedConfig:

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from hf_distill.files import folder_written_aside, move_folder
 from hf_distill.knowledge.record import record_knowledge
 from hf_distill.knowledge.recorded import RecordedTeacher
+from hf_distill.knowledge.shards import read_json
 from hf_distill.pipeline.cards import write_cards
 from hf_distill.pipeline.context import Context, new_head_model
 from hf_distill.pipeline.measure import evaluate_run
@@ -207,8 +208,8 @@ class RecordingStage(Stage):
         )
         move_folder(unfinished / self.name, context.run.folder / self.name)
         context.run.remove_checkpoints(self.name)
-        recorded = RecordedTeacher(context.run.folder / self.name)
-        return {"rows": len(recorded.data), "bytes": sum(shard["bytes"] for shard in recorded.content["shards"])}
+        recorded = read_json(context.run.folder / self.result)
+        return {"rows": recorded["rows"], "bytes": sum(shard["bytes"] for shard in recorded["shards"])}
 
 
 class BaselineStage(Stage):

@@ -254,7 +254,7 @@ def test_rows_that_never_had_knowledge_are_as_they_are(rows: list[dict[str, Any]
 
 @pytest.fixture
 def collator(collate: type) -> KnowledgeCollator:
-    return KnowledgeCollator(collate(), LAYOUT)
+    return KnowledgeCollator(collate(), LAYOUT.columns)
 
 
 @pytest.mark.parametrize("extra", [0, 3])
@@ -262,7 +262,7 @@ def test_a_batch_has_what_was_recorded_of_its_rows(
     extra: int, collate: type, rows: list[dict[str, Any]], recorded: Dataset
 ) -> None:
     chosen = [6, 2, 3]
-    batch = KnowledgeCollator(collate(extra), LAYOUT)(fetch(attached(rows, recorded), chosen))
+    batch = KnowledgeCollator(collate(extra), LAYOUT.columns)(fetch(attached(rows, recorded), chosen))
     knowledge = LAYOUT.decode(batch, Needs(logits=True, hidden_states=frozenset({2})))
     assert knowledge.logits.squeeze(1).tolist() == sums([rows[row] for row in chosen])
     assert knowledge.hidden_states[2].squeeze(-1).equal(batch["input_ids"].float())
@@ -275,7 +275,7 @@ def test_the_users_collator_sees_its_own_columns_alone(rows: list[dict[str, Any]
         seen.extend(features)
         return {"input_ids": torch.tensor([row["input_ids"] for row in features])}
 
-    batch = KnowledgeCollator(watching, LAYOUT)(fetch(attached(rows, recorded), [4]))
+    batch = KnowledgeCollator(watching, LAYOUT.columns)(fetch(attached(rows, recorded), [4]))
     assert seen == [rows[4]]
     assert list(batch) == ["input_ids", *KNOWLEDGE]
 
@@ -290,7 +290,7 @@ def test_rows_without_knowledge_make_the_users_batch(
 
 def test_rows_that_are_no_mappings_are_left_to_the_users_collator() -> None:
     pairs = [(torch.ones(2), 1)]
-    assert KnowledgeCollator(lambda features: {"given": features}, LAYOUT)(pairs) == {"given": pairs}
+    assert KnowledgeCollator(lambda features: {"given": features}, LAYOUT.columns)(pairs) == {"given": pairs}
 
 
 def test_rows_of_another_length_are_refused(
@@ -306,7 +306,7 @@ def test_rows_of_a_stream_in_the_order_of_the_recording_are_accepted(
     collate: type, rows: list[dict[str, Any]], recorded: Dataset
 ) -> None:
     stream = attach(Dataset.from_list(rows).to_iterable_dataset(), recorded, None)
-    batch = KnowledgeCollator(collate(), LAYOUT, watched=INPUTS)(list(stream))
+    batch = KnowledgeCollator(collate(), LAYOUT.columns, watched=INPUTS)(list(stream))
     assert LAYOUT.decode(batch, Needs(logits=True)).logits.squeeze(1).tolist() == sums(rows)
 
 
@@ -318,7 +318,7 @@ def test_rows_of_a_stream_in_another_order_are_refused(
         rows = [{**rows[0], "input_ids": [number, *rows[0]["input_ids"][1:]]} for number in range(1, 9)]
     stream = attach(Dataset.from_list(rows[::-1]).to_iterable_dataset(), record(rows), None)
     with pytest.raises(InputError) as error:
-        KnowledgeCollator(collate(), LAYOUT, watched=INPUTS)(list(stream))
+        KnowledgeCollator(collate(), LAYOUT.columns, watched=INPUTS)(list(stream))
     assert str(error.value) == (
         "train_dataset: a row is not the one that was recorded in its place; shuffle after the recording's columns "
         "are there, and use the recording's tokenizer and max_length"
@@ -329,7 +329,7 @@ def test_a_stream_that_is_shuffled_with_its_knowledge_is_accepted(
     collate: type, rows: list[dict[str, Any]], recorded: Dataset
 ) -> None:
     stream = attach(Dataset.from_list(rows).to_iterable_dataset(), recorded, None).shuffle(seed=1, buffer_size=8)
-    batch = KnowledgeCollator(collate(), LAYOUT, watched=INPUTS)(list(stream))
+    batch = KnowledgeCollator(collate(), LAYOUT.columns, watched=INPUTS)(list(stream))
     found = LAYOUT.decode(batch, Needs(logits=True)).logits.squeeze(1)
     assert found.tolist() != sums(rows)
     assert found.equal(batch["input_ids"].sum(1).float())
@@ -340,4 +340,4 @@ def test_other_labels_in_a_stream_are_the_same_rows(
 ) -> None:
     relabelled = [{**row, "labels": 9} for row in rows]
     stream = attach(Dataset.from_list(relabelled).to_iterable_dataset(), recorded, None)
-    assert KnowledgeCollator(collate(), LAYOUT, watched=INPUTS)(list(stream))["labels"].tolist() == [9] * 8
+    assert KnowledgeCollator(collate(), LAYOUT.columns, watched=INPUTS)(list(stream))["labels"].tolist() == [9] * 8

@@ -56,7 +56,7 @@ def recorded(layout: Layout, knowledge: Features, mask: torch.Tensor | None) -> 
 def batch_of(layout: Layout, examples: dict[str, list[bytes]], mask: torch.Tensor | None) -> dict[str, torch.Tensor]:
     inputs = {} if mask is None else {"attention_mask": mask.long()}
     real = None if mask is None else mask.numpy()
-    return inputs | {column.name: layout.collate(column, examples[column.name], real) for column in layout.columns}
+    return inputs | {column.name: column.collate(examples[column.name], real) for column in layout.columns}
 
 
 def of_all_kinds(knowledge: Features) -> dict[str, torch.Tensor]:

@@ -206,7 +206,8 @@ def test_what_compression_costs_is_no_other_teacher(
     folder = record(teacher_model=teacher, compression=compression)
     # The rows that are asked again are drawn.
     for _ in range(2):
-        make_training(RecordedTeacher(folder, teacher=teacher))
+        trainer = make_training(RecordedTeacher(folder, teacher=teacher))
+        assert set(trainer.teacher.input_names) & set(trainer.train_dataset[0])
 
 
 @pytest.mark.parametrize(
