@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from hf_distill.errors import InputError
+from hf_distill.errors import InputError, Preempted
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -35,6 +36,11 @@ def recipe_options(command: Callable) -> Callable:
         click.option(
             "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the recipe; several may follow."
         ),
+        click.option(
+            "--accelerate-config",
+            metavar="NAME",
+            help="Run in the processes that this configuration of Accelerate names: a file, or a shipped one.",
+        ),
         click.argument("more", nargs=-1, metavar="[KEY=VALUE]..."),
         click.argument("recipe"),
     ):
@@ -46,43 +52,69 @@ def recipe_options(command: Callable) -> Callable:
 @recipe_options
 @click.option("--until", metavar="STAGE", help="Stop after this stage.")
 def run(
-    recipe: str, more: tuple[str, ...], changes: tuple[str, ...], output_dir: Path | None, until: str | None
+    recipe: str,
+    more: tuple[str, ...],
+    changes: tuple[str, ...],
+    output_dir: Path | None,
+    until: str | None,
+    accelerate_config: str | None,
 ) -> None:
     """Run a recipe, or continue where an interrupted run of it stopped.
 
     RECIPE is a YAML file or the name of a shipped recipe, such as quickstart.
     """
-    folder = _run(recipe, [*changes, *more], output_dir, until)
-    if (folder / "report" / "metrics.json").is_file():
+    folder = _run(recipe, [*changes, *more], output_dir, until, accelerate_config)
+    if folder is not None and (folder / "report" / "metrics.json").is_file():
         _show_report(folder)
-    print(f"Everything is in {folder}")
+    if folder is not None:
+        print(f"Everything is in {folder}")
 
 
 @app.command()
 @recipe_options
-def record(recipe: str, more: tuple[str, ...], changes: tuple[str, ...], output_dir: Path | None) -> None:
+def record(
+    recipe: str,
+    more: tuple[str, ...],
+    changes: tuple[str, ...],
+    output_dir: Path | None,
+    accelerate_config: str | None,
+) -> None:
     """Run a recipe until what the teacher says is recorded.
 
     RECIPE is a YAML file, the name of a shipped recipe, or the folder of a run.
     """
     if (Path(recipe) / "recipe.yaml").is_file():
         recipe, output_dir = str(Path(recipe) / "recipe.yaml"), output_dir or Path(recipe)
-    folder = _run(recipe, [*changes, *more], output_dir, "recording")
-    print(f"The recording is {folder / 'recording'}")
+    folder = _run(recipe, [*changes, *more], output_dir, "recording", accelerate_config)
+    if folder is not None:
+        print(f"The recording is {folder / 'recording'}")
 
 
-def _run(recipe: str, changes: list[str], output_dir: Path | None, until: str | None) -> Path:
+def _run(
+    recipe: str, changes: list[str], output_dir: Path | None, until: str | None, accelerate_config: str | None
+) -> Path | None:
+    """Run a recipe, and return the folder in the process that tells of it."""
+    from hf_distill.launch import end_with_launcher, find_config, is_launched, launch
+
+    end_with_launcher()
     from hf_distill.pipeline.recipe import find_recipe, load_recipe
 
     path = find_recipe(recipe)
     loaded = load_recipe(path, changes)
     if until == "recording" and loaded.recording is None:
         raise InputError(f"{path}: recording: is null, so nothing is recorded; set recording={{}}")
+    if accelerate_config is not None and not is_launched():
+        status = launch(find_config(accelerate_config), click.get_current_context().obj)
+        if status:
+            sys.exit(status)
+        return None
     name = path.parent.name if path.stem == "recipe" else path.stem
     _quiet_libraries()
     from hf_distill.pipeline.run import run_recipe
+    from hf_distill.processes import processes
 
-    return run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
+    folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
+    return folder if processes().is_main_process else None
 
 
 @app.command()
@@ -192,13 +224,17 @@ def main(arguments: list[str] | None = None) -> None:
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments, standalone_mode=False)
+        app(arguments, standalone_mode=False, obj=arguments)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message())
     except click.ClickException as error:
         _fail(error.format_message(), 2)
     except InputError as error:
         _fail(str(error), 2, arguments)
+    except Preempted as ended:
+        if not _is_another_process():
+            print(f"hf-distill: {ended.message}; the same command continues", file=sys.stderr)
+        sys.exit(ended.code)
     except (KeyboardInterrupt, click.Abort):
         _fail("interrupted; the same command continues from the last checkpoint", 1)
     except Exception as error:
@@ -210,6 +246,11 @@ def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
         traceback.print_exc()
     print(f"hf-distill: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(status)
+
+
+def _is_another_process() -> bool:
+    """Say whether a launcher has started this process beside the main one, which tells what there is to tell."""
+    return os.environ.get("RANK", "0") != "0"
 
 
 def _announce(line: str) -> None:
@@ -230,6 +271,8 @@ def _quiet_libraries() -> None:
     # What goes wrong with a file or a connection is said once, by the error.
     huggingface_hub.logging.set_verbosity_error()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    if _is_another_process():
+        datasets.disable_progress_bars()
 
 
 def _repeat(run: Path, stages: list[str]) -> None:

@@ -9,23 +9,25 @@ from typing import Any
 import torch
 import transformers
 from packaging.version import Version
-from transformers import PreTrainedModel, Trainer
+from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 TRANSFORMERS = Version(transformers.__version__)
 TRANSFORMERS_5 = Version("5.0.0.dev0") <= TRANSFORMERS
 
 
-_LAUNCHED_PRECISION = os.environ.get("ACCELERATE_MIXED_PRECISION")
+_LEFT_BEHIND = ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_")
+_LAUNCHED = {name for name in os.environ if name.startswith(_LEFT_BEHIND)}
 
 
-def forget_mixed_precision() -> None:
+def forget_earlier_arguments() -> None:
     """
-    Undo what earlier training arguments of this process said of mixed precision.
+    Undo what earlier training arguments of this process said of mixed precision and compilation.
 
-    4.57 leaves `bf16=True` behind in the environment, where the next trainer finds it. What a launcher set stays.
+    4.57 leaves `bf16=True` and `torch_compile=True` behind in the environment, where the next trainer finds them. What
+    a launcher set stays.
     """
-    if _LAUNCHED_PRECISION is None:
-        os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
+    for name in [name for name in os.environ if name.startswith(_LEFT_BEHIND) and name not in _LAUNCHED]:
+        del os.environ[name]
 
 
 def last_state_is_the_models(model: PreTrainedModel) -> bool:
@@ -52,6 +54,66 @@ def accumulation_divisor(trainer: Trainer) -> int:
         return 1
     # 4.57 sets it with the first step, so a compute_loss of one's own before that finds none.
     return getattr(trainer, "current_gradient_accumulation_steps", 1)
+
+
+def write_tensorboard_to(args: TrainingArguments, folder: str) -> None:
+    """
+    Say where TensorBoard's events go; by default they lie among the checkpoints.
+
+    Args:
+        args ([`~transformers.TrainingArguments`]): The training arguments.
+        folder (`str`): The folder.
+    """
+    if TRANSFORMERS_5:
+        os.environ["TENSORBOARD_LOGGING_DIR"] = folder
+    else:
+        args.logging_dir = folder
+
+
+def forget_processor_number(args: TrainingArguments) -> None:
+    """
+    Call the processor of one of several processes `cpu`.
+
+    Accelerate calls it `cpu:0`, to which PyTorch cannot load an optimizer's state, so no such training can be resumed.
+
+    Args:
+        args ([`~transformers.TrainingArguments`]): The training arguments.
+    """
+    if args.device.type == "cpu" and args.device.index is not None:
+        # 4.57 and 5.x keep the device under different names.
+        kept = next(name for name in ("__cached__setup_devices", "_setup_devices") if name in vars(args))
+        vars(args)[kept] = torch.device("cpu")
+
+
+def checkpoint_as_in_5(args: TrainingArguments) -> None:
+    """
+    Make gradient checkpointing what it is in 5.x, unless the arguments say `use_reentrant` themselves.
+
+    4.57 has `use_reentrant=True`, which loses the gradient of what is taken from within layers, and of all layers if
+    the embeddings are frozen.
+
+    Args:
+        args ([`~transformers.TrainingArguments`]): The arguments, which are changed.
+    """
+    if not TRANSFORMERS_5 and args.gradient_checkpointing:
+        args.gradient_checkpointing_kwargs = {"use_reentrant": False, **(args.gradient_checkpointing_kwargs or {})}
+
+
+def rotate_checkpoints(trainer: Trainer, folder: str) -> None:
+    """
+    Remove the oldest checkpoints beyond `save_total_limit`.
+
+    Args:
+        trainer ([`~transformers.Trainer`]): The trainer.
+        folder (`str`): The folder of its checkpoints.
+    """
+    if TRANSFORMERS_5:
+        from transformers.trainer_utils import rotate_checkpoints as rotate
+
+        limit, best = trainer.args.save_total_limit, trainer.state.best_model_checkpoint
+        rotate(output_dir=folder, save_total_limit=limit, best_model_checkpoint=best, use_mtime=True)
+    else:
+        trainer._rotate_checkpoints(use_mtime=True, output_dir=folder)
 
 
 def bf16_is_fast() -> bool:

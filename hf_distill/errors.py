@@ -1,14 +1,28 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""The error that means that the user's input is wrong, and how to say what would be right."""
+"""What ends a command early: input that is wrong, with how to say what would be right, and a wish to stop."""
 
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
     """Something that the user gave is wrong; the message is one line that names it and says what would be right."""
+
+
+class Preempted(SystemExit):
+    """
+    The machine is wanted back (SIGTERM): ends the process with status 143; whoever wants to go on catches it.
+
+    Args:
+        message (`str`): What was done before the end.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(128 + signal.SIGTERM)
+        self.message = message
 
 
 def nearest_name(wrong: str, names: Iterable[str]) -> str:

@@ -1,13 +1,16 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""Writing files and folders whole or not at all."""
+"""Writing files and folders whole or not at all, and finding out what happened to them since."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import xxhash
 
 
 def write_atomically(path: Path, content: str | bytes) -> Path:
@@ -55,3 +58,38 @@ def move_folder(source: Path, folder: Path) -> None:
     """Give a complete folder another name, in place of what had it."""
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(source, folder)
+
+
+def measure_content(content: bytes | memoryview) -> dict[str, Any]:
+    """Return what tells whether a file still holds this content: its `bytes` and their hash."""
+    return {"bytes": len(content), "xxh3_128": xxhash.xxh3_128(content).hexdigest()}
+
+
+def measure_file(path: Path) -> dict[str, Any]:
+    """Return the same of a file, which need not fit into memory."""
+    digest, size = xxhash.xxh3_128(), 0
+    with path.open("rb") as file:
+        while part := file.read(1 << 22):
+            digest.update(part)
+            size += len(part)
+    return {"bytes": size, "xxh3_128": digest.hexdigest()}
+
+
+def damage(path: Path, measured: Mapping[str, Any]) -> str | None:
+    """
+    Say what has happened to a file since it was measured.
+
+    Args:
+        path (`Path`): The file.
+        measured (`Mapping`): What `measure_content` or `measure_file` returned.
+
+    Returns:
+        `str`, *optional*: The rest of a sentence about the file; `None` if it is as it was.
+    """
+    if not path.is_file():
+        return "is missing"
+    if path.stat().st_size != measured["bytes"]:
+        return f"is damaged: it has {path.stat().st_size} bytes and had {measured['bytes']}"
+    if measure_file(path)["xxh3_128"] != measured["xxh3_128"]:
+        return "is damaged: its content has changed"
+    return None

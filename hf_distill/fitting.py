@@ -18,6 +18,7 @@ from hf_distill.knowledge.live import LiveTeacher
 from hf_distill.knowledge.recorded import RecordedTeacher, choose_recorded_layers
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import LayersObjective, Objective
+from hf_distill.weighting import Weighting
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,23 @@ def check_one_device_a_process(needs: Needs, devices: int) -> None:
         raise InputError(
             "objectives: those on queries, keys and values need a process for each GPU; start the script with "
             "accelerate launch"
+        )
+
+
+def check_backward_is_free(weighting: Weighting, deepspeed: bool) -> None:
+    """
+    Check that gradients can be asked for outside of the step's own backward pass, where they are.
+
+    Args:
+        weighting ([`Weighting`]): How the components of the loss are weighed.
+        deepspeed (`bool`): Whether DeepSpeed runs the backward pass.
+
+    Raises:
+        InputError: If not.
+    """
+    if deepspeed and weighting.reads_embeddings:
+        raise InputError(
+            "objective_weighting: gradient_norm does not work with DeepSpeed; choose uncertainty or fixed"
         )
 
 

@@ -9,26 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, Trainer
+from transformers import PreTrainedModel
 
 from hf_distill.compatibility import accumulation_divisor
+from hf_distill.durable_trainer import DurableTrainer
 from hf_distill.errors import InputError
 from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.preparation import prepare_student
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
-from hf_distill.fitting import check_one_device_a_process, group_apart, measure_layer_maps, special_ids
+from hf_distill.features.whole import from_the_end
+from hf_distill.fitting import (
+    check_backward_is_free,
+    check_one_device_a_process,
+    group_apart,
+    measure_layer_maps,
+    special_ids,
+)
 from hf_distill.knowledge.attach import without_knowledge
 from hf_distill.knowledge.labels import label_order
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.knowledge.sources import as_source
 from hf_distill.objectives import Objective
+from hf_distill.speed import Speedometer
 from hf_distill.training_args import DistillationTrainingArguments
 from hf_distill.weighting import WEIGHTINGS
 
 
-class DistillationTrainer(Trainer):
+class DistillationTrainer(DurableTrainer):
     """
     A [`~transformers.Trainer`] whose student also learns from a teacher.
 
@@ -36,8 +46,8 @@ class DistillationTrainer(Trainer):
     tokens, labels) divides by the count of the whole global batch, over accumulation steps and processes, so the
     gradient does not depend on how the batch is cut (but for objectives that compare examples with each other, which
     do so within a micro-batch). The teacher runs in eval mode and without gradients, in training
-    only. Each log line has `loss`, `loss_task` and an unweighted `loss_<objective>` for every objective, and a
-    `factor_<component>` for each where the weights are adapted.
+    only. Each log line has `loss`, `loss_task` and an unweighted `loss_<objective>` for every objective, a
+    `factor_<component>` for each where the weights are adapted, and on a GPU `samples_per_second` and `memory_gb`.
 
     Where widths differ, learned projections are trained, clipped and checkpointed with the student; nothing that
     `save_model` or `save_pretrained` writes contains them.
@@ -86,12 +96,12 @@ class DistillationTrainer(Trainer):
         if teacher_model is not None and teacher_model is model:
             raise InputError("teacher_model: is the student itself; give copy.deepcopy(model)")
         self.objectives = args.make_objectives()
-        self.teacher = as_source(teacher_model) if self.objectives else None
+        self.teacher = as_source(teacher_model, args.teacher_dtype, args.teacher_compiler) if self.objectives else None
         super().__init__(model=model, args=args, **kwargs)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
         self.model_accepts_loss_kwargs = False
         if self.teacher is not None:
-            self.teacher.to(args.device)
+            self.teacher.place(self.accelerator)
             given = self.train_dataset, self.data_collator, self.processing_class
             self.train_dataset, self.data_collator = self.teacher.attach(*given)
         self._special_ids = special_ids(self.objectives, self.processing_class)
@@ -99,8 +109,11 @@ class DistillationTrainer(Trainer):
         self._student_inputs = input_names(student)
         self._fit_student(student)
         check_one_device_a_process(self._needs, args.n_gpu)
+        check_backward_is_free(self.projections.weighting, self.is_deepspeed_enabled)
+        prepare_student(self, self._needs, self.projections.weighting)
         self._global_counts: dict[Unit, torch.Tensor] | None = None
         self._uses_of_counts, self._micro_batches = 0, 1
+        self._speedometer = Speedometer(args.world_size)
         self._sums: dict[str, torch.Tensor] = {}
         self._steps_of: dict[str, set[int]] = {}
 
@@ -133,8 +146,6 @@ class DistillationTrainer(Trainer):
                 widths = (student.config.hidden_size, config.hidden_size)
             if self._needs.logits:
                 self._label_order = label_order(student.config, config)
-        if weighting.reads_embeddings:
-            student_needs = student_needs | Needs(hidden_states=frozenset({0}))
         self.projections = Projections(pairs, *widths, self.args.seed, student_needs, self.args.map_options, weighting)
         self.projections.attach(student)
 
@@ -155,20 +166,24 @@ class DistillationTrainer(Trainer):
         """Fetch the micro-batches of a step and count their units, which the means of this step divide by."""
         batches, number_of_items = super().get_batch_samples(epoch_iterator, num_batches, *args)
         if batches:
+            self._speedometer.count(batches)
             self._global_counts = self._count_units(batches)
             self._uses_of_counts = self._micro_batches = len(batches)
         return batches, number_of_items
 
     def _count_units(self, batches: list) -> dict[Unit, torch.Tensor]:
-        counts = torch.zeros(len(Unit), dtype=torch.int64, device=self.args.device)
+        counts = torch.zeros(len(Unit) + 1, dtype=torch.int64, device=self.args.device)
         for batch in batches:
             masks = unit_masks(batch, self._special_ids)
-            counts += torch.stack(
-                [masks[unit].sum().to(counts) if unit in masks else counts.new_zeros(()) for unit in Unit]
-            )
+            for place, unit in enumerate(Unit):
+                if unit in masks:
+                    counts[place] += masks[unit].sum()
         if self.args.world_size > 1:
+            # What processes must know of each other travels together.
+            counts[-1] = int(self.preemption.signalled)
             counts = self.accelerator.reduce(counts, reduction="sum")
-        return dict(zip(Unit, counts.clamp(min=1)))
+            self.preemption.agree(counts[-1])
+        return dict(zip(Unit, counts[:-1].clamp(min=1)))
 
     def _counts_for(self, batch: dict[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
         """Return the counts of the global batch, or of this batch alone if it did not come through the loop."""
@@ -210,19 +225,18 @@ class DistillationTrainer(Trainer):
             losses[objective.name] = mean_over(entries, objective.unit(entries), batch.masks, counts)
             weights[objective.name] = objective.weight_at(progress)
         self._note(losses)
-        total = self._combine(losses, weights, features, outputs).to(self.args.device)
+        total = self._combine(losses, weights, outputs).to(self.args.device)
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
         return (total, outputs) if return_outputs else total
 
-    def _combine(
-        self, losses: dict[str, torch.Tensor], weights: dict[str, float], features: Features, outputs: Any
-    ) -> torch.Tensor:
+    def _combine(self, losses: dict[str, torch.Tensor], weights: dict[str, float], outputs: Any) -> torch.Tensor:
         """Weigh the components against each other."""
         weighting, learned = self.projections.weighting, self.projections.read_learned(outputs)
         reduce = partial(self.accelerator.reduce, reduction="mean")
-        weighting.observe(losses, features.hidden_states.get(0), self.state.global_step, reduce)
-        return weighting.combine(losses, weights, learned, 1 / (self._micro_batches * self.args.world_size))
+        weighting.observe(losses, self.projections.embeddings, self.state.global_step, reduce)
+        total = weighting.combine(losses, weights, learned, 1 / (self._micro_batches * self.args.world_size))
+        return from_the_end(total, outputs) if self.is_fsdp_enabled else total
 
     def _ask_teacher(self, inputs: dict[str, torch.Tensor], objectives: list[Objective]) -> Features:
         knowledge = self.teacher(inputs, Needs.union(objective.all_needs for objective in objectives))
@@ -284,6 +298,8 @@ class DistillationTrainer(Trainer):
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, with the mean of each component since the last line beside the total loss."""
+        if "loss" in logs and self.args.device.type != "cpu":
+            logs.update(self._speedometer.read(self.args.device))
         if "loss" in logs and self._sums:
             sums = torch.stack(list(self._sums.values())).float()
             sums = self.accelerator.reduce(sums, reduction="sum") if self.args.world_size > 1 else sums
@@ -299,8 +315,7 @@ class DistillationTrainer(Trainer):
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         """Write the projections beside the optimizer: what resuming needs and the published student does not."""
         super()._save_optimizer_and_scheduler(output_dir)
-        if self.args.should_save:
-            self.projections.save(output_dir)
+        self.projections.save(output_dir, write=self.args.should_save)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Restore the projections with the student."""

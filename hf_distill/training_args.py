@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import copy
+import os
 from dataclasses import dataclass, field
 
+import torch
 from transformers import TrainingArguments
 
+from hf_distill.compatibility import checkpoint_as_in_5
 from hf_distill.errors import InputError
 from hf_distill.features.maps import DIRECTIONS, KINDS, STARTS, MapOptions
+from hf_distill.knowledge.precision import PRECISIONS
 from hf_distill.objectives import Objective, build_objective
 from hf_distill.weighting import WEIGHTINGS
 
@@ -46,6 +50,11 @@ class DistillationTrainingArguments(TrainingArguments):
             whose width: that, or `"teacher_to_student"`.
         projection_learning_rate (`float`, *optional*): Learning rate of what is learned beside the student, above 0;
             the student's if left out.
+        teacher_dtype (`str`, *optional*): What a teacher that runs computes in, whatever the student computes in:
+            `"fp32"`, `"bf16"`, `"fp16"` or `"auto"`, which is bf16 where the machine is fast in it, else fp32. Left
+            out, its weights stay as they are given, and it computes under the student's autocast.
+        teacher_compile (`bool`, *optional*, defaults to `False`): Whether the layers of a teacher that runs are
+            compiled, with `torch_compile_backend` if that is given, else with inductor.
 
     Raises:
         ValueError: If an objective, an option or a weight is wrong, or if nothing has a weight.
@@ -90,9 +99,18 @@ class DistillationTrainingArguments(TrainingArguments):
     projection_learning_rate: float | None = field(
         default=None, metadata={"help": "Learning rate of what is learned beside the student; above 0."}
     )
+    teacher_dtype: str | None = field(
+        default=None,
+        metadata={"help": "What the teacher computes in: fp32, bf16, fp16 or auto; left out, as it is given."},
+    )
+    teacher_compile: bool = field(default=False, metadata={"help": "Whether the teacher's layers are compiled."})
 
     def __post_init__(self) -> None:
+        if "LOCAL_RANK" in os.environ and not torch.accelerator.is_available():
+            # Processes that were started without an accelerator know of each other only if they are told.
+            self.use_cpu = True
         super().__post_init__()
+        checkpoint_as_in_5(self)
         if not isinstance(self.objectives, (list, tuple, type(None))):
             raise InputError(f"objectives: expected a list; got {self.objectives!r}")
         self._objectives = [build_objective(specification) for specification in self.objectives or []]
@@ -114,11 +132,21 @@ class DistillationTrainingArguments(TrainingArguments):
         rate = self.projection_learning_rate
         if rate is not None and (not isinstance(rate, (int, float)) or isinstance(rate, bool) or not 0 < rate < 1e9):
             raise InputError(f"projection_learning_rate: must be a number above 0, or left out; got {rate!r}")
+        if self.teacher_dtype not in (None, *PRECISIONS):
+            names = " or ".join(PRECISIONS)
+            raise InputError(f"teacher_dtype: must be {names}, or left out; got {self.teacher_dtype!r}")
+        if not isinstance(self.teacher_compile, bool):
+            raise InputError(f"teacher_compile: must be true or false; got {self.teacher_compile!r}")
 
     @property
     def map_options(self) -> MapOptions:
         """What the maps between widths are."""
         return MapOptions(self.projection, self.projection_start, self.projection_shared, self.projection_direction)
+
+    @property
+    def teacher_compiler(self) -> str | None:
+        """What compiles the teacher's layers, if anything does."""
+        return (self.torch_compile_backend or "inductor") if self.teacher_compile else None
 
     def make_objectives(self) -> list[Objective]:
         """Return the objectives as fresh objects, not yet bound to models."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from hf_distill.errors import InputError
+from hf_distill.features.whole import whole
 
 Reduce = Callable[[torch.Tensor], torch.Tensor]
 """From a tensor of this process to its mean over processes."""
@@ -102,7 +103,7 @@ class UncertaintyWeighting(Weighting):
 
     def factors(self) -> dict[str, torch.Tensor]:
         """Return the learned factors."""
-        return dict(zip(self.names, torch.exp(-self.log_variances.detach())))
+        return dict(zip(self.names, torch.exp(-whole(self.log_variances))))
 
 
 class GradientNormWeighting(Weighting):

@@ -17,6 +17,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments
+from hf_distill.compatibility import forget_earlier_arguments
 
 WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 VOCABULARY = 64
@@ -83,9 +84,9 @@ def _make_rows(number: int = 8, seed: int = 0, tokens: bool = False, labels: int
 
 @pytest.fixture(autouse=True)
 def own_precision() -> Iterator[None]:
-    """Forget a test's mixed precision, which transformers 4.57 leaves in the environment."""
+    """Forget a test's mixed precision and compilation, which transformers 4.57 leaves in the environment."""
     yield
-    os.environ.pop("ACCELERATE_MIXED_PRECISION", None)
+    forget_earlier_arguments()
 
 
 @pytest.fixture(scope="session")

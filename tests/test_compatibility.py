@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel, TrainingArguments
 
 from hf_distill import compatibility
-from hf_distill.compatibility import TRANSFORMERS_5, accumulation_divisor, forget_mixed_precision, training_fields
+from hf_distill.compatibility import TRANSFORMERS_5, accumulation_divisor, forget_earlier_arguments, training_fields
 
 
 def test_the_divisor_is_1_before_the_first_step(
@@ -96,7 +96,28 @@ def test_bf16_without_an_accelerator_asks_for_the_processor(
     assert training_fields({"bf16": True}) == expected
 
 
-def test_bf16_of_earlier_arguments_is_forgotten(tmp_path: Path) -> None:
-    TrainingArguments(output_dir=str(tmp_path), bf16=True, use_cpu=True)
-    forget_mixed_precision()
-    assert "ACCELERATE_MIXED_PRECISION" not in os.environ
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (None, {"use_reentrant": False}),
+        ({"use_reentrant": True}, {"use_reentrant": True}),
+        ({"preserve_rng_state": False}, {"use_reentrant": False, "preserve_rng_state": False}),
+    ],
+)
+def test_gradient_checkpointing_is_not_reentrant_unless_it_is_asked_for(
+    given: dict | None, expected: dict, make_args: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compatibility, "TRANSFORMERS_5", False)
+    args = make_args(gradient_checkpointing=True, gradient_checkpointing_kwargs=given)
+    assert args.gradient_checkpointing_kwargs == expected
+    assert make_args().gradient_checkpointing_kwargs is None
+
+
+@pytest.mark.parametrize("options", [{"bf16": True}, {"torch_compile": True, "torch_compile_mode": "default"}])
+def test_what_earlier_arguments_left_in_the_environment_is_forgotten(options: dict, tmp_path: Path) -> None:
+    before = dict(os.environ)
+    TrainingArguments(output_dir=str(tmp_path), use_cpu=True, **options)
+    forget_earlier_arguments()
+    assert {name: os.environ[name] for name in os.environ if name.startswith("ACCELERATE_")} == {
+        name: before[name] for name in before if name.startswith("ACCELERATE_")
+    }

@@ -16,7 +16,8 @@ from transformers import PreTrainedModel
 from hf_distill import build_student
 from hf_distill.errors import InputError
 from hf_distill.features.features import Needs
-from hf_distill.fitting import check_one_device_a_process
+from hf_distill.fitting import check_backward_is_free, check_one_device_a_process
+from hf_distill.weighting import GradientNormWeighting, UncertaintyWeighting
 
 
 @pytest.mark.parametrize("name", ["hidden_mse", "minilm"])
@@ -150,6 +151,13 @@ def test_recording_on_copies_in_one_process_is_refused() -> None:
     check_one_device_a_process(Needs(attention=frozenset({1})), devices=1)
     with pytest.raises(InputError, match="need a process for each GPU; start the script with accelerate launch"):
         check_one_device_a_process(Needs(attention=frozenset({1})), devices=2)
+
+
+def test_gradient_norms_are_refused_with_deepspeed() -> None:
+    check_backward_is_free(UncertaintyWeighting(["task"]), deepspeed=True)
+    check_backward_is_free(GradientNormWeighting(["task"]), deepspeed=False)
+    with pytest.raises(InputError, match="gradient_norm does not work with DeepSpeed; choose uncertainty or fixed"):
+        check_backward_is_free(GradientNormWeighting(["task"]), deepspeed=True)
 
 
 def test_an_objective_with_maps_from_the_teacher_can_stop(

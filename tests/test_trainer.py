@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from datasets import Dataset
 from transformers import BertForTokenClassification, PreTrainedModel
 
@@ -122,17 +121,26 @@ def test_the_last_step_may_have_fewer_batches(
         assert line["loss"] == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize("objectives", [["logits_kl", "hidden_mse"], ["logits_kl", "minilm_v2"]])
+@pytest.mark.parametrize("kwargs", [None, {"use_reentrant": False}], ids=["default", "not reentrant"])
 def test_gradient_checkpointing_changes_nothing(
-    make_trainer: Callable, make_bert: Callable, make_rows: Callable, teacher: PreTrainedModel
+    kwargs: dict[str, bool] | None,
+    objectives: list[str],
+    make_trainer: Callable,
+    make_bert: Callable,
+    teacher: PreTrainedModel,
 ) -> None:
-    small = {"seed": 1, "num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2}
-    plain, saving = make_bert(**small), make_bert(**small)
-    make_trainer(plain, teacher, max_steps=2).train()
-    make_trainer(
-        saving,
-        teacher,
-        max_steps=2,
-        gradient_checkpointing=True,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
-    ).train()
-    torch.testing.assert_close(plain.classifier.weight, saving.classifier.weight)
+    logged = []
+    for options in ({}, {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": kwargs}):
+        student = make_bert(
+            seed=1, num_hidden_layers=2, hidden_size=16, num_attention_heads=2, hidden_dropout_prob=0.1
+        )
+        options |= {"max_steps": 2, "logging_strategy": "steps", "logging_steps": 1, "objectives": objectives}
+        trainer = make_trainer(student, teacher, **options)
+        trainer.train()
+        assert student.is_gradient_checkpointing == bool(options.get("gradient_checkpointing"))
+        lines = [line for line in trainer.state.log_history if "loss_task" in line]
+        logged.append(
+            [{name: line[name] for name in line if name.startswith(("loss_", "grad_norm"))} for line in lines]
+        )
+    assert logged[1] == [pytest.approx(line, abs=1e-5) for line in logged[0]]

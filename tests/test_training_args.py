@@ -97,3 +97,23 @@ def test_wrong_objectives_are_refused(make_args: Callable, options: dict[str, An
 def test_the_weight_of_the_task_must_be_a_number_at_least_0(make_args: Callable, value: Any) -> None:
     with pytest.raises(InputError, match="^task_weight: must be a number at least 0; got"):
         make_args(task_weight=value)
+
+
+@pytest.mark.parametrize("value", ["fp8", "float32", "", 16, True, ["bf16"]])
+def test_the_precision_of_the_teacher_must_be_one_that_there_is(make_args: Callable, value: Any) -> None:
+    message = "^teacher_dtype: must be auto or fp32 or bf16 or fp16, or left out; got "
+    with pytest.raises(InputError, match=message) as error:
+        make_args(teacher_dtype=value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["inductor", 1, None])
+def test_whether_the_teacher_is_compiled_must_be_true_or_false(make_args: Callable, value: Any) -> None:
+    with pytest.raises(InputError, match="^teacher_compile: must be true or false; got"):
+        make_args(teacher_compile=value)
+
+
+def test_flags_may_say_how_the_teacher_computes(tmp_path: Path) -> None:
+    flags = f"--output_dir {tmp_path} --teacher_dtype bf16 --teacher_compile"
+    (args,) = HfArgumentParser(DistillationTrainingArguments).parse_args_into_dataclasses(flags.split())
+    assert (args.teacher_dtype, args.teacher_compile) == ("bf16", True)

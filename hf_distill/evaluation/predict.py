@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from datasets import Dataset
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 from transformers.utils.logging import tqdm
 
 from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.processes import processes
 from hf_distill.tasks import Task
 
 ForwardFunction = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
@@ -51,7 +54,7 @@ def predict(
     description: str = "Predicting",
 ) -> list[np.ndarray]:
     """
-    Predict the label ids of every row, in the order of the rows.
+    Predict the label ids of every row, in the order of the rows; several processes take a share each.
 
     Args:
         forward (`Callable`): From a batch to logits; see `forward_function`.
@@ -65,15 +68,24 @@ def predict(
         `list[np.ndarray]`: What `task.predictions` returns for each row.
     """
     # Rows of like length stand together, so that little is padded; the caller gets them back in their own order.
-    order = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable")
-    loader = DataLoader(rows.select(order), batch_size=batch_size, collate_fn=collator)
-    found: list[np.ndarray] = []
-    for batch in tqdm(loader, desc=description, leave=False):
-        found += task.predictions(forward(batch), batch)
-    result: list[Any] = [None] * len(found)
-    for place, prediction in zip(order, found):
-        result[place] = prediction
-    return result
+    order = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable").tolist()
+    batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
+    state = processes()
+    # The same batches in any number of processes, and so the same predictions.
+    mine = batches[state.process_index :: state.num_processes]
+    found: list[tuple[int, np.ndarray]] = []
+    for batch, places in zip(
+        tqdm(
+            DataLoader(rows, batch_sampler=mine, collate_fn=collator),
+            desc=description,
+            leave=False,
+            disable=not state.is_main_process,
+        ),
+        mine,
+    ):
+        found += zip(places, task.predictions(forward(batch), batch))
+    # In the order of the rows: numbers stand before the predictions, and none twice.
+    return [prediction for _, prediction in sorted(gather_object(found), key=itemgetter(0))]
 
 
 def agreement(one: list[np.ndarray], other: list[np.ndarray]) -> float:

@@ -83,6 +83,11 @@ class AttentionCapture:
         self.heads = model.config.num_attention_heads if layers else 0
         self._places = {layer: (_projections(calls[layer - 1][0], model), calls[layer - 1][1]) for layer in layers}
 
+    @property
+    def modules(self) -> set[nn.Module]:
+        """The projections whose outputs are taken."""
+        return {module for modules, _ in self._places.values() for module in modules}
+
     @contextmanager
     def recording(self) -> Iterator[dict[int, AttentionStates]]:
         """Record one forward pass; what is yielded is filled, by layer, as the pass goes on."""

@@ -16,7 +16,9 @@ from transformers import PreTrainedModel
 from hf_distill.errors import InputError
 from hf_distill.features.attention import PARTS, AttentionCapture, AttentionStates
 from hf_distill.features.features import Features, Needs
+from hf_distill.features.inputs import has_adapter
 from hf_distill.features.maps import LayerMaps, MapOptions
+from hf_distill.features.whole import load_whole_state, whole_state
 
 MODULE_NAME = "distillation_projections"
 FILE_NAME = "projections.safetensors"
@@ -60,6 +62,8 @@ class Projections(nn.Module):
         self.maps = LayerMaps(self.pairs, student_width, teacher_width, options, seed)
         self.weighting = weighting
         self.enabled = False
+        self.embeddings: torch.Tensor | None = None
+        """The output of the student's embeddings in the last forward pass, if the weighting reads it."""
         self._capture: AttentionCapture | None = None
         self._recorded: dict[int, AttentionStates] = {}
         self._of_teacher: Mapping[int, torch.Tensor] = {}
@@ -67,7 +71,11 @@ class Projections(nn.Module):
     @property
     def reads_hidden_states(self) -> bool:
         """Whether the student must be asked for its hidden states."""
-        return bool(self.pairs or self.layers)
+        return bool(self.pairs or self.layers) or self._watches_embeddings
+
+    @property
+    def _watches_embeddings(self) -> bool:
+        return self.weighting is not None and self.weighting.reads_embeddings
 
     @property
     def has_state(self) -> bool:
@@ -76,6 +84,8 @@ class Projections(nn.Module):
 
     def forward(self, hidden_states: tuple[torch.Tensor, ...]) -> dict[str, torch.Tensor]:
         """Return the hidden states of each pair and of the layers that are read as they are, and what is learned."""
+        # Kept here, since what leaves a wrapper such as DDP is a copy that the losses do not come from.
+        self.embeddings = hidden_states[0] if self._watches_embeddings else None
         result = {}
         for pair in self.pairs:
             key = f"{pair[0]}_{pair[1]}"
@@ -135,7 +145,7 @@ class Projections(nn.Module):
     def is_needed(self) -> bool:
         """Whether objectives want anything beside the logits."""
         learned = self.weighting is not None and bool(self.weighting.learned())
-        return bool(self.pairs or self.layers or self.attention or learned)
+        return bool(self.pairs or self.layers or self.attention or learned) or self._watches_embeddings
 
     @contextmanager
     def capturing(self, knowledge: Features | None = None) -> Iterator[None]:
@@ -161,20 +171,31 @@ class Projections(nn.Module):
         student.add_module(MODULE_NAME, self)
         self.to(device=student.device)
         student.register_forward_hook(_add_features)
+        if has_adapter(student):
+            # PEFT chooses by name what it writes, and a bias may be among it.
+            student._register_state_dict_hook(_leave_out_projections)
         ignored = {f"{MODULE_NAME}.{name}" for name in self.state_dict()}
         if ignored:
             student._keys_to_ignore_on_save = set(student._keys_to_ignore_on_save or []) | ignored
 
-    def save(self, folder: str | Path) -> None:
-        """Write the weights to `folder`, if there are any."""
-        if self.has_state:
-            save_file(
-                {name: value.contiguous() for name, value in self.state_dict().items()}, Path(folder) / FILE_NAME
-            )
+    def save(self, folder: str | Path, write: bool = True) -> None:
+        """
+        Write the weights to `folder`, if there are any; all processes must call this.
+
+        Args:
+            folder (`str` or `Path`): The folder, which must exist.
+            write (`bool`, *optional*, defaults to `True`): Whether this process writes; one that does not gives the
+                others its piece of the weights.
+        """
+        if not self.has_state:
+            return
+        state = whole_state(self)
+        if write:
+            save_file({name: value.contiguous() for name, value in state.items()}, Path(folder) / FILE_NAME)
 
     def load(self, folder: str | Path) -> None:
         """
-        Restore the weights that `save` wrote to `folder`.
+        Restore the weights that `save` wrote to `folder`; all processes must call this.
 
         Raises:
             InputError: If the file is missing or holds other projections.
@@ -187,7 +208,7 @@ class Projections(nn.Module):
         saved, own = load_file(path), self.state_dict()
         if {name: value.shape for name, value in saved.items()} != {name: value.shape for name, value in own.items()}:
             raise InputError(f"{path}: holds projections {sorted(saved)}, the objectives need {sorted(own)}")
-        self.load_state_dict(saved)
+        load_whole_state(self, saved)
 
 
 def detach(student: nn.Module) -> None:
@@ -197,9 +218,17 @@ def detach(student: nn.Module) -> None:
         return
     for key in [key for key, hook in student._forward_hooks.items() if hook is _add_features]:
         del student._forward_hooks[key]
+    for key in [key for key, hook in student._state_dict_hooks.items() if hook is _leave_out_projections]:
+        del student._state_dict_hooks[key]
     names = {f"{MODULE_NAME}.{name}" for name in attached.state_dict()}
     student._keys_to_ignore_on_save = set(student._keys_to_ignore_on_save or []) - names
     delattr(student, MODULE_NAME)
+
+
+def _leave_out_projections(student: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Hook of the state of a student with an adapter: leave out what is not the student's."""
+    for name in [name for name in state if name.startswith(f"{prefix}{MODULE_NAME}.")]:
+        del state[name]
 
 
 def _add_features(student: nn.Module, args: tuple, outputs: Any) -> dict[str, Any] | None:

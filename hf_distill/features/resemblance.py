@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from transformers import PreTrainedModel
 
-from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.inputs import cast_inputs, input_names, select_inputs
 from hf_distill.features.layer_map import LayerPairs
 from hf_distill.features.units import Unit, unit_masks
 
@@ -78,6 +78,7 @@ def _states_of_layers(model: PreTrainedModel, batches: list[Mapping[str, torch.T
     parts = []
     for batch in batches:
         inputs = {name: value.to(model.device) for name, value in select_inputs(batch, names or None).items()}
+        inputs = cast_inputs(inputs, model.dtype)
         layers = model(**inputs, output_hidden_states=True, return_dict=True)["hidden_states"][1:]
         mask = unit_masks(batch).get(Unit.TOKEN, torch.ones(layers[0].shape[:2], dtype=torch.bool))
         parts.append([states.float().cpu()[mask.cpu()] for states in layers])

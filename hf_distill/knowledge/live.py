@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
+from accelerate import Accelerator
 from transformers import AutoConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionCapture
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.hidden_states import HiddenStatesCapture
-from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.inputs import cast_inputs, input_names, select_inputs
 from hf_distill.features.pooling import with_padding
+from hf_distill.knowledge.compilation import CompiledLayers
+from hf_distill.knowledge.sharding import shard_teacher
 from hf_distill.knowledge.source import KnowledgeSource
 
 
@@ -25,11 +30,17 @@ class LiveTeacher(KnowledgeSource):
 
     Args:
         model ([`~transformers.PreTrainedModel`]): The teacher. It is put in eval mode.
+        autocast (`bool`, *optional*, defaults to `True`): Whether the autocast around a call, which is the student's,
+            is for the teacher too; else it computes in what its weights are in.
+        compiler (`str` or `Callable`, *optional*): What its layers are compiled with, such as `"inductor"`; left out,
+            they are not.
     """
 
-    def __init__(self, model: PreTrainedModel):
+    def __init__(self, model: PreTrainedModel, autocast: bool = True, compiler: str | Callable | None = None):
         super().__init__(model.config)
-        self.model = model.eval()
+        self.model = self._called = model.eval()
+        self._autocast = autocast
+        self._layers = CompiledLayers(model, compiler) if compiler is not None else None
         self._names = input_names(model)
         self._captures: dict[Needs, tuple[HiddenStatesCapture, AttentionCapture]] = {}
 
@@ -42,6 +53,10 @@ class LiveTeacher(KnowledgeSource):
         """Move the teacher to `device`."""
         self.model.to(device)
 
+    def place(self, accelerator: Accelerator) -> None:
+        """Move the teacher to the device of each process, or a piece of it where the student is sharded."""
+        self._called = shard_teacher(self.model, accelerator)
+
     @torch.no_grad()
     def __call__(self, batch: Mapping[str, torch.Tensor], needs: Needs) -> Features:
         """
@@ -50,10 +65,14 @@ class LiveTeacher(KnowledgeSource):
         Raises:
             InputError: If it gives no logits and they are needed, or if what it gives is not finite.
         """
-        inputs = select_inputs(batch, self.input_names or None)
+        inputs = cast_inputs(select_inputs(batch, self.input_names or None), self.model.dtype)
         hidden_states, attention = self._captures_of(needs)
-        with hidden_states.recording() as states, attention.recording() as queries_keys_values:
-            outputs = self.model(**inputs, return_dict=True)
+        with (
+            self._running(inputs, attention),
+            hidden_states.recording() as states,
+            attention.recording() as queries_keys_values,
+        ):
+            outputs = self._called(**inputs, return_dict=True)
         logits = outputs.get("logits") if needs.logits else None
         if needs.logits and logits is None:
             raise InputError(
@@ -64,6 +83,14 @@ class LiveTeacher(KnowledgeSource):
         knowledge = Features(logits=logits, hidden_states=states, attention=queries_keys_values)
         _check_finite(knowledge, type(self.model).__name__)
         return knowledge
+
+    @contextmanager
+    def _running(self, inputs: Mapping[str, Any], attention: AttentionCapture) -> Iterator[None]:
+        """Let the teacher compute with compiled layers, and out of the student's autocast, if it is to."""
+        device = next(value.device for value in inputs.values() if isinstance(value, torch.Tensor))
+        autocast = nullcontext() if self._autocast else torch.autocast(device.type, enabled=False)
+        with autocast, self._layers.in_use(attention) if self._layers is not None else nullcontext():
+            yield
 
     def _captures_of(self, needs: Needs) -> tuple[HiddenStatesCapture, AttentionCapture]:
         if needs not in self._captures:

@@ -17,10 +17,12 @@ from hf_distill.fitting import measure_layer_maps
 from hf_distill.knowledge.compression import Compression
 from hf_distill.knowledge.fingerprints import fingerprint_of_all, fingerprint_of_tokenizer, fingerprint_of_weights
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
-from hf_distill.knowledge.recorder import PRECISIONS, Recorder, processes, settle_precision
+from hf_distill.knowledge.precision import PRECISIONS, settle_precision
+from hf_distill.knowledge.recorder import Recorder
 from hf_distill.knowledge.rows import check_same_twice, default_collator, hash_and_measure, read_by_teacher
 from hf_distill.knowledge.shards import PLAN_FILE, RECORDING_FILE, finish, read_json, shard_name, tidy
 from hf_distill.objectives import LayersObjective, Objective, build_objective
+from hf_distill.processes import processes
 
 KINDS = {
     "objectives": ((list, tuple, type(None)), "a list"),
@@ -128,7 +130,7 @@ def record_knowledge(
         "rows_hash": fingerprint_of_all(hashes),
         "objectives": [objective.to_dict() for objective in bound],
         "compression": compression.to_dict(),
-        "precision": settle_precision(precision, compression),
+        "precision": settle_precision(precision, exact=compression.values == "fp32"),
         "batch_size": batch_size,
         "rows_per_shard": rows_per_shard,
     }

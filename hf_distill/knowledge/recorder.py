@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
-from accelerate.utils import parse_flag_from_env, send_to_device
+from accelerate.utils import send_to_device
 from safetensors.torch import save
 from tqdm.auto import tqdm
 
-from hf_distill.compatibility import bf16_is_fast
 from hf_distill.errors import InputError
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.units import Unit, unit_masks
@@ -25,29 +22,18 @@ from hf_distill.knowledge.columns import ROW_COLUMN, plan_columns, settle_column
 from hf_distill.knowledge.compression import Compression
 from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.live import LiveTeacher
+from hf_distill.knowledge.precision import in_precision
 from hf_distill.knowledge.recorded import read_reductions
 from hf_distill.knowledge.reduction import fit_reduction
 from hf_distill.knowledge.rows import fetch
 from hf_distill.knowledge.shards import REDUCTIONS_FILE, is_finished, write_shard
 from hf_distill.objectives import Objective
+from hf_distill.processes import processes
 
-PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 SAMPLE_TOKENS = 50_000
 """Tokens, about, that reductions are fitted on."""
 SAMPLE_ROWS = 16
 """Rows on which widths are learnt and the error of a recording is measured."""
-
-
-def settle_precision(precision: str, compression: Compression) -> str:
-    """Return the precision that `"auto"` means here: bf16 where it is fast, unless knowledge is stored in fp32."""
-    if precision != "auto":
-        return precision
-    return "bf16" if bf16_is_fast() and compression.values != "fp32" else "fp32"
-
-
-def processes() -> PartialState:
-    """Return the processes that record together; without `cpu`, those without a GPU do not know of each other."""
-    return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
 
 
 class Recorder:
@@ -80,8 +66,9 @@ class Recorder:
     ):
         self.state = processes()
         self._exact = self._teacher = teacher
-        if teacher.model.dtype != PRECISIONS[precision]:
-            self._teacher = LiveTeacher(copy.deepcopy(teacher.model).to(PRECISIONS[precision]))
+        model = in_precision(teacher.model, precision)
+        if model is not teacher.model:
+            self._teacher = LiveTeacher(model)
         self._rows, self._collator, self._hashes, self._lengths = rows, collator, hashes, lengths
         self._needs = Needs.union(objective.all_needs for objective in objectives)
         self._compression, self._batch_size = compression, batch_size

@@ -16,7 +16,7 @@ import xxhash
 from datasets import Dataset, DatasetInfo, Features, Value, concatenate_datasets
 
 from hf_distill.errors import InputError
-from hf_distill.files import write_atomically
+from hf_distill.files import damage, measure_content, write_atomically
 from hf_distill.knowledge.columns import ROW_COLUMN
 
 PLAN_FILE = "plan.json"
@@ -65,7 +65,7 @@ def write_shard(
         memory = np.empty(size, dtype=np.uint8)
     content = memory[:size]
     _write_stream(pa.FixedSizeBufferWriter(pa.py_buffer(content)), table)
-    note = {"rows": len(table), **_measure(memoryview(content))}
+    note = {"rows": len(table), **measure_content(memoryview(content))}
     try:
         write_atomically(folder / name, memoryview(content))
         write_atomically(_note_of(folder / name), json.dumps(note) + "\n")
@@ -103,10 +103,6 @@ def is_finished(folder: Path, name: str) -> bool:
     return True
 
 
-def _measure(content: bytes | memoryview) -> dict[str, Any]:
-    return {"bytes": len(content), "xxh3_128": xxhash.xxh3_128(content).hexdigest()}
-
-
 def check_file(folder: Path, name: str, note: Mapping[str, Any]) -> None:
     """
     Check that a file of a recording is what was written.
@@ -114,21 +110,10 @@ def check_file(folder: Path, name: str, note: Mapping[str, Any]) -> None:
     Raises:
         InputError: If it is missing, cut off or altered.
     """
-    path = folder / name
-    remedy = "record again into another folder, or fetch the file anew"
-    if not path.is_file():
-        raise InputError(f"teacher_model: the file {path} is missing; {remedy}")
-    if path.stat().st_size != note["bytes"]:
-        raise InputError(
-            f"teacher_model: the file {path} is damaged: it has {path.stat().st_size} bytes and had {note['bytes']}; "
-            f"{remedy}"
-        )
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while part := file.read(1 << 22):
-            digest.update(part)
-    if digest.hexdigest() != note["xxh3_128"]:
-        raise InputError(f"teacher_model: the file {path} is damaged: its content has changed; {remedy}")
+    found = damage(folder / name, note)
+    if found is not None:
+        remedy = "record again into another folder, or fetch the file anew"
+        raise InputError(f"teacher_model: the file {folder / name} {found}; {remedy}")
 
 
 def finish(folder: Path, names: Sequence[str], columns: Sequence[str], content: dict[str, Any]) -> None:
@@ -152,7 +137,7 @@ def finish(folder: Path, names: Sequence[str], columns: Sequence[str], content: 
         "_split": "train",
     }
     if (folder / REDUCTIONS_FILE).is_file():
-        content = {**content, "reductions": _measure((folder / REDUCTIONS_FILE).read_bytes())}
+        content = {**content, "reductions": measure_content((folder / REDUCTIONS_FILE).read_bytes())}
     DatasetInfo(features=features_of(columns)).write_to_directory(folder)
     write_atomically(folder / datasets.config.DATASET_STATE_JSON_FILENAME, json.dumps(state, indent=2) + "\n")
     write_atomically(folder / RECORDING_FILE, json.dumps({**content, "shards": shards}, indent=2) + "\n")

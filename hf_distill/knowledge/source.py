@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from transformers import PretrainedConfig
 
 from hf_distill.features.features import Features, Needs
@@ -28,6 +29,10 @@ class KnowledgeSource(ABC):
     @abstractmethod
     def to(self, device: torch.device) -> None:
         """Move to the device that the batches are on."""
+
+    def place(self, accelerator: Accelerator) -> None:
+        """Move to where the processes that train the student need it."""
+        self.to(accelerator.device)
 
     @property
     @abstractmethod

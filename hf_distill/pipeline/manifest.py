@@ -7,15 +7,22 @@ import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from hf_distill.errors import InputError
 from hf_distill.files import write_atomically
+from hf_distill.processes import from_main, processes
 
 RECIPE_FILE = "recipe.yaml"
 MANIFEST_FILE = "manifest.json"
+LOCK_FILE = ".lock"
+PATIENCE = 60
+"""Seconds that a start waits for another one on the same folder, which may be writing its last checkpoint."""
 PACKAGES = (
     "hf-distill", "torch", "transformers", "datasets", "accelerate", "evaluate", "huggingface_hub", "optimum",
     "optimum-onnx", "onnxruntime",
@@ -41,7 +48,7 @@ def fingerprint(content: Any) -> str:
 
 class Run:
     """
-    A run's folder.
+    A run's folder. All processes of a run read it, the main one writes it.
 
     Args:
         folder (`Path`): The folder. It need not exist until something is written.
@@ -49,9 +56,52 @@ class Run:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.manifest: dict[str, Any] = {"stages": {}, "versions": {}}
-        if (folder / MANIFEST_FILE).is_file():
-            self.manifest = _read_json(folder / MANIFEST_FILE)
+        self.manifest: dict[str, Any] = {}
+        self.read()
+
+    def read(self) -> None:
+        """Read the manifest as it is now."""
+        self.manifest = {"stages": {}, "versions": {}}
+        if (self.folder / MANIFEST_FILE).is_file():
+            self.manifest = _read_json(self.folder / MANIFEST_FILE)
+
+    @contextlib.contextmanager
+    def locked(self, announce: Callable[[str], None]) -> Iterator[None]:
+        """
+        Keep other starts away from the folder; the lock ends with the process that has it, however that ends.
+
+        Args:
+            announce (`Callable`): Told if there is another start to wait for.
+
+        Raises:
+            InputError: If another start is still at work after a minute.
+        """
+        lock = FileLock(self.folder / LOCK_FILE)
+        problem = self._take(lock, announce) if processes().is_main_process else None
+        problem = from_main(problem)
+        if problem is not None:
+            raise InputError(problem)
+        try:
+            self.read()
+            yield
+        finally:
+            if lock.is_locked:
+                # Whoever waits for it sees that it is gone, and takes a new one.
+                Path(lock.lock_file).unlink(missing_ok=True)
+                lock.release()
+
+    def _take(self, lock: FileLock, announce: Callable[[str], None]) -> str | None:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            announce(f"waiting for another process that works on {self.folder}")
+            try:
+                lock.acquire(timeout=PATIENCE)
+            except Timeout:
+                return (
+                    f"--output-dir {self.folder}: another process works on it; wait for it, or choose another folder"
+                )
+        return None
 
     @classmethod
     def create(cls, folder: Path, recipe_yaml: str) -> Run:
@@ -75,7 +125,7 @@ class Run:
 
     def write_recipe(self, recipe_yaml: str) -> None:
         """Write the recipe, which makes the folder a run; the same recipe of an earlier start is left as it is."""
-        if not (self.folder / RECIPE_FILE).is_file():
+        if processes().is_main_process and not (self.folder / RECIPE_FILE).is_file():
             write_atomically(self.folder / RECIPE_FILE, recipe_yaml)
 
     @classmethod
@@ -103,7 +153,8 @@ class Run:
         """Write a stage's line in the manifest."""
         self.manifest["stages"][name] = {**self.stage(name), **entry}
         self.manifest["versions"] = versions()
-        self.save()
+        if processes().is_main_process:
+            self.save()
 
     def save(self) -> None:
         """Write the manifest."""
@@ -113,9 +164,10 @@ class Run:
         """Return the folder of a stage's checkpoints, emptied if they were made from other inputs."""
         folder = self.folder / "checkpoints" / stage
         mark = folder / "fingerprint"
-        if not (mark.is_file() and mark.read_text() == inputs):
+        if processes().is_main_process and not (mark.is_file() and mark.read_text() == inputs):
             shutil.rmtree(folder, ignore_errors=True)
             write_atomically(mark, inputs)
+        processes().wait_for_everyone()
         return folder
 
     def remove_checkpoints(self, stage: str) -> None:

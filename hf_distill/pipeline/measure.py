@@ -17,6 +17,7 @@ from hf_distill.evaluation.plots import plot_comparison
 from hf_distill.evaluation.predict import agreement, forward_function, predict
 from hf_distill.evaluation.report import write_report
 from hf_distill.pipeline.context import Context
+from hf_distill.processes import processes
 from hf_distill.quantization import find_backend
 
 LATENCY_BATCHES = (1, 32)
@@ -31,7 +32,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         context ([`Context`]): The run; its models are those whose folders exist.
 
     Returns:
-        `dict[str, Any]`: The report, as in `report/metrics.json`.
+        `dict[str, Any]`: The report, as in `report/metrics.json`; of several processes the main one has all of it.
     """
     models = _load_models(context)
     task, rows, section = context.task, context.data.evaluation, context.recipe.evaluation
@@ -42,6 +43,9 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     for name, (model, _) in models.items():
         with _on_fastest_device(model):
             predictions[name] = predict(forwards[name], rows, task, collator, section.batch_size, f"Measuring {name}")
+    if not processes().is_main_process:
+        # Time is measured while the others are idle.
+        return {"primary_metric": task.primary_metric}
     latencies = measure_latency(forwards, _latency_batches(context, collator), section.latency_rounds)
     report: dict[str, Any] = {}
     for name, (model, size) in models.items():

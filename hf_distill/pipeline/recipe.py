@@ -322,6 +322,8 @@ def _section_keys(place: list[str]) -> list[str]:
 
 RESERVED_TRAINING_FIELDS = frozenset({"output_dir", "objectives", "task_weight", "push_to_hub", "hub_token"})
 
+OF_A_RUNNING_TEACHER = frozenset({"teacher_dtype", "teacher_compile"})
+
 
 def _check_training(recipe: Recipe) -> None:
     # Imported here: these take seconds, and a recipe's own keys are checked without them.
@@ -352,6 +354,8 @@ def _check_training(recipe: Recipe) -> None:
             if option not in known:
                 raise InputError(f"{section}.{option}: unknown key{nearest_name(option, known)}")
             options[option] = _as_type(types.get(option, float | bool), options[option], f"{section}.{option}")
+            if recipe.recording is not None and option in OF_A_RUNNING_TEACHER and options[option]:
+                raise InputError(f"{section}.{option}: is for a teacher that is not recorded; add recording: null")
 
 
 def _as_type(kind: Any, value: Any, field: str) -> Any:

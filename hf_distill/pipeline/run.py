@@ -13,6 +13,7 @@ from hf_distill.pipeline.context import Context, prepare
 from hf_distill.pipeline.manifest import Run, fingerprint
 from hf_distill.pipeline.recipe import Recipe, load_recipe
 from hf_distill.pipeline.stages import STAGES, Stage
+from hf_distill.processes import from_main, main_first, processes
 
 logger = logging.getLogger(__name__)
 
@@ -39,22 +40,34 @@ def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, ann
     if until is not None and until not in names:
         raise InputError(f"--until: there is no stage {until!r}{nearest_name(until, names)}")
     folder = Path(folder)
-    run = Run.create(folder, recipe.to_yaml())
-    context = prepare(recipe, run)
+    announce = announce if processes().is_main_process else _say_nothing
+    context, wanted = main_first(lambda: _prepare(recipe, folder))
+    context.run.write_recipe(recipe.to_yaml())
+    prints: dict[str, str] = {}
+    last = names.index(until) if until is not None else len(names)
+    with context.run.locked(announce):
+        for stage in (stage for stage in wanted if names.index(stage.name) <= last):
+            prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
+            done = context.run.is_done(stage.name, prints[stage.name]) and (folder / stage.result).exists()
+            if from_main(done):
+                announce(f"{stage.name}: done already")
+            else:
+                announce(f"{stage.name}: {stage.__doc__.splitlines()[0]}")
+                _run_stage(stage, context, prints[stage.name])
+    return folder
+
+
+def _prepare(recipe: Recipe, folder: Path) -> tuple[Context, list[Stage]]:
+    """Check all that can be checked, and return the stages that the recipe asks for."""
+    context = prepare(recipe, Run.create(folder, recipe.to_yaml()))
     wanted = [stage for stage in STAGES if stage.is_wanted(context)]
     for stage in wanted:
         stage.check(context)
-    run.write_recipe(recipe.to_yaml())
-    prints: dict[str, str] = {}
-    last = names.index(until) if until is not None else len(names)
-    for stage in (stage for stage in wanted if names.index(stage.name) <= last):
-        prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
-        if run.is_done(stage.name, prints[stage.name]) and (folder / stage.result).exists():
-            announce(f"{stage.name}: done already")
-        else:
-            announce(f"{stage.name}: {stage.__doc__.splitlines()[0]}")
-            _run_stage(stage, context, prints[stage.name])
-    return folder
+    return context, wanted
+
+
+def _say_nothing(line: str) -> None:
+    """Leave the announcements to the main process."""
 
 
 def _run_stage(stage: Stage, context: Context, inputs: str) -> None:
@@ -62,11 +75,12 @@ def _run_stage(stage: Stage, context: Context, inputs: str) -> None:
     run.record(stage.name, state="running", fingerprint=inputs)
     start = time.monotonic()
     try:
-        result = stage.run(context, inputs)
+        works = stage.in_all_processes or processes().is_main_process
+        result = stage.run(context, inputs) if works else {}
     except BaseException:
         run.record(stage.name, state="stopped")
         raise
-    run.record(stage.name, state="done", seconds=round(time.monotonic() - start, 1), **result)
+    run.record(stage.name, state="done", seconds=round(time.monotonic() - start, 1), **from_main(result))
 
 
 def open_run(folder: str | Path) -> Context:
@@ -96,6 +110,7 @@ def repeat_stages(context: Context, names: list[str]) -> None:
     first = next(stage for stage in STAGES if stage.name == names[0])
     if not first.is_wanted(context):
         raise InputError(f"{context.run.folder}: its recipe asks for no {first.name}; run a recipe that does")
-    for stage in STAGES:
-        if stage.name in names and stage.is_wanted(context):
-            _run_stage(stage, context, context.run.stage(stage.name).get("fingerprint", "by hand"))
+    with context.run.locked(logger.warning):
+        for stage in STAGES:
+            if stage.name in names and stage.is_wanted(context):
+                _run_stage(stage, context, context.run.stage(stage.name).get("fingerprint", "by hand"))

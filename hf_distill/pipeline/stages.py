@@ -18,6 +18,7 @@ from hf_distill.pipeline.measure import evaluate_run
 from hf_distill.pipeline.models import make_student, resolve_model
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.training import make_arguments, shared_budget, teacher_options, train
+from hf_distill.processes import processes
 from hf_distill.quantization import find_backend
 from hf_distill.training_args import DistillationTrainingArguments
 
@@ -30,6 +31,8 @@ class Stage(ABC):
     """The stages whose results it reads."""
     result: ClassVar[str]
     """What it writes, within the run's folder: where that was deleted, it is not done."""
+    in_all_processes: ClassVar[bool] = True
+    """Whether all processes of a run work at it, or the main one alone while the others wait."""
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe asks for it."""
@@ -206,8 +209,10 @@ class RecordingStage(Stage):
             processing_class=context.tokenizer,
             **context.recipe.recording.model_dump(),
         )
-        move_folder(unfinished / self.name, context.run.folder / self.name)
-        context.run.remove_checkpoints(self.name)
+        if processes().is_main_process:
+            move_folder(unfinished / self.name, context.run.folder / self.name)
+            context.run.remove_checkpoints(self.name)
+        processes().wait_for_everyone()
         recorded = read_json(context.run.folder / self.result)
         return {"rows": recorded["rows"], "bytes": sum(shard["bytes"] for shard in recorded["shards"])}
 
@@ -261,6 +266,7 @@ class QuantizationStage(Stage):
     name = "quantization"
     after = ("student",)
     result = "quantized"
+    in_all_processes = False
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe lists a backend."""
@@ -303,6 +309,7 @@ class CardStage(Stage):
     name = "card"
     after = ("evaluation",)
     result = "student/README.md"
+    in_all_processes = False
 
     def inputs(self, context: Context) -> Any:
         """The recipe, which the card shows."""

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import shutil
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedModel
 
-from hf_distill.compatibility import forget_mixed_precision, training_fields
+from hf_distill.checkpoints import newest_checkpoint
+from hf_distill.compatibility import forget_earlier_arguments, training_fields, write_tensorboard_to
 from hf_distill.errors import InputError
 from hf_distill.files import folder_written_aside
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.pipeline.context import Context
+from hf_distill.processes import from_main, processes
 from hf_distill.trainer import DistillationTrainer
 from hf_distill.training_args import DistillationTrainingArguments
 
@@ -33,7 +33,10 @@ DEFAULTS: dict[str, Any] = {
 }
 """Training options of a run that its recipe does not name."""
 
-MACHINE_OPTIONS = ("seed", "data_seed", "bf16", "fp16", "use_cpu", "dataloader_num_workers", "group_by_length")
+MACHINE_OPTIONS = (
+    "seed", "data_seed", "bf16", "fp16", "use_cpu", "dataloader_num_workers", "group_by_length", "report_to",
+    "auto_find_batch_size", "torch_compile", "gradient_checkpointing", "gradient_checkpointing_kwargs", "disable_tqdm",
+)  # fmt: skip
 """Options of `training` that hold for the teacher's fine-tuning too: they say how, not how much."""
 
 
@@ -52,7 +55,7 @@ def make_arguments(
     Raises:
         InputError: If a value is wrong.
     """
-    forget_mixed_precision()
+    forget_earlier_arguments()
     merged = {**DEFAULTS, **options}
     try:
         return DistillationTrainingArguments(output_dir=str(output_dir), **training_fields(merged), **distillation)
@@ -107,6 +110,10 @@ def train(
         `dict[str, Any]`: What the manifest says: optimizer steps, training rows and objectives.
     """
     checkpoints = context.run.checkpoints(stage, inputs)
+    if context.recipe.training.get("bf16") == "auto" and processes().is_main_process:
+        logger.warning("bf16: auto means %s here: the device is %s in it", args.bf16, "fast" if args.bf16 else "slow")
+    write_tensorboard_to(args, str(context.run.folder / "logs" / stage))
+    args.run_name = f"{context.run.folder.name}-{stage}"
     task, names = context.task, context.data.names
     trainer = DistillationTrainer(
         model=model,
@@ -118,35 +125,25 @@ def train(
         processing_class=context.tokenizer,
         compute_metrics=lambda prediction: task.compute_metrics(prediction, names),
     )
-    checkpoint = newest_checkpoint(checkpoints)
-    if checkpoint is not None:
+    checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
+    if checkpoint is not None and processes().is_main_process:
         logger.warning("Continuing %s from %s", stage, checkpoint.name)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    with folder_written_aside(context.run.folder / stage) as folder:
-        trainer.model.save_pretrained(folder)
-        context.tokenizer.save_pretrained(folder)
-    context.run.remove_checkpoints(stage)
+    _write_model(trainer, context.run.folder / stage)
+    if processes().is_main_process:
+        context.run.remove_checkpoints(stage)
     # As the trainer has them: a layer map that was measured is told.
     objectives = [objective.to_dict() for objective in trainer.objectives]
     return {"steps": trainer.state.global_step, "train_rows": len(rows), "objectives": objectives}
 
 
-def newest_checkpoint(folder: Path) -> Path | None:
-    """
-    Return the newest complete checkpoint, and remove incomplete ones.
-
-    The trainer's state is the last file of a checkpoint to be written; one without it was cut off.
-
-    Args:
-        folder (`Path`): Folder of the checkpoints.
-    """
-    newest: tuple[int, Path] | None = None
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            step = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
-        except (OSError, ValueError, KeyError):
-            logger.warning("%s is incomplete and is removed", checkpoint)
-            shutil.rmtree(checkpoint)
-            continue
-        newest = max(newest or (step, checkpoint), (step, checkpoint))
-    return newest[1] if newest else None
+def _write_model(trainer: DistillationTrainer, folder: Path) -> None:
+    """Write the trained model and its tokenizer."""
+    # Where processes hold parts of the model, all of them must give theirs.
+    sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if sharded else None
+    if processes().is_main_process:
+        with folder_written_aside(folder) as aside:
+            trainer.model.save_pretrained(aside, state_dict=weights)
+            trainer.processing_class.save_pretrained(aside)
+    processes().wait_for_everyone()

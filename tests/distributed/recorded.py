@@ -35,8 +35,8 @@ def make_teacher() -> BertForSequenceClassification:
     return BertForSequenceClassification(BertConfig(vocab_size=64, num_labels=3, **sizes, **quiet))
 
 
-def make_rows() -> Dataset:
-    lengths = [3 + 5 * number % 9 for number in range(NUMBER)]
+def make_rows(rows: int = NUMBER) -> Dataset:
+    lengths = [3 + 5 * number % 9 for number in range(rows)]
     return Dataset.from_list(
         [
             {

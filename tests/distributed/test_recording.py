@@ -4,9 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from . import recorded
+from .launch import launch
 
 pytestmark = pytest.mark.distributed
 
@@ -24,17 +22,7 @@ def of_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     folders = {}
     for processes in (1, 2):
         folders[processes] = tmp_path_factory.mktemp(f"of_{processes}")
-        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-        subprocess.run(
-            [sys.executable, *launcher, recorded.__file__, str(folders[processes]), str(processes)],
-            check=True,
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "ACCELERATE_USE_CPU": "true",
-                "PYTHONPATH": os.pathsep.join(sys.path),
-            },
-        )
+        launch(recorded.__file__, processes, folders[processes], processes)
     return folders
 
 

@@ -123,6 +123,11 @@ def test_nothing_is_saved_without_maps(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_process_that_does_not_write_leaves_no_file(tmp_path: Path) -> None:
+    Projections([(1, 2)], 16, 32).save(tmp_path, write=False)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_without_projections_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"{FILE_NAME}: no such file"):
         Projections([(1, 2)], 16, 32).load(tmp_path)

@@ -1,125 +1,28 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""A tiny real setup: tokenizer, teacher, data files and a recipe, and the command line in this process."""
+"""A tiny real setup, and the command line in this process."""
 
 from __future__ import annotations
 
-import copy
-import random
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import datasets
 import pytest
-import torch
 import transformers
-import yaml
-from datasets import ClassLabel, Dataset, Features, List, Value
-from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification, BertTokenizerFast
 
 from hf_distill.cli import main
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-GOOD, BAD = ["good", "great", "fine"], ["bad", "awful", "dull"]
-FILLERS = ["the", "film", "was", "a", "plot", "cast", "and", "its", "##ing", "in", "rome", "anna", "paris", "otto"]
-LABELS = ["neg", "pos"]
-TAGS = ["O", "B-PER", "B-LOC"]
-TAG_OF = {"anna": 1, "otto": 1, "rome": 2, "paris": 2}
-WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
-
-
-@dataclass
-class Setup:
-    """
-    Where the tiny things are.
-
-    Args:
-        folder (`Path`): Holds `teacher/`, `tagger/`, and the data files of both tasks.
-    """
-
-    folder: Path
-
-    def content(self, task: str = "text-classification", **changes: Any) -> dict[str, Any]:
-        """Return a recipe that takes a second; `changes` are `section__key=value`."""
-        texts = task == "text-classification"
-        kind, teacher = ("texts", "teacher") if texts else ("words", "tagger")
-        files = {split: str(self.folder / f"{kind}-{split}.parquet") for split in ("train", "test")}
-        content = {
-            "task": task,
-            "dataset": {"path": "tiny", "data_files": files},
-            "teacher": {"model": str(self.folder / teacher)},
-            "student": {"num_hidden_layers": 2},
-            "training": {
-                "max_steps": 4,
-                "per_device_train_batch_size": 8,
-                "learning_rate": 0.003,
-                "disable_tqdm": True,
-                "use_cpu": True,
-            },
-            "evaluation": {"latency_rounds": 3},
-        }
-        for key, value in changes.items():
-            *parents, last = key.split("__")
-            place = content
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[last] = value
-        return copy.deepcopy(content)
-
-    def write(self, path: Path, task: str = "text-classification", **changes: Any) -> Path:
-        """Write such a recipe to a file."""
-        path.write_text(yaml.safe_dump(self.content(task, **changes)))
-        return path
-
-
-def make_texts(rows: int, seed: int) -> Dataset:
-    generator = random.Random(seed)
-    texts, labels = [], []
-    for _ in range(rows):
-        label = generator.randrange(2)
-        words = [*generator.choices(FILLERS, k=generator.randrange(2, 7)), generator.choice((BAD, GOOD)[label])]
-        texts.append(" ".join(generator.sample(words, len(words))))
-        labels.append(label)
-    features = Features({"text": Value("string"), "label": ClassLabel(names=LABELS)})
-    return Dataset.from_dict({"text": texts, "label": labels}, features=features)
-
-
-def make_words(rows: int, seed: int) -> Dataset:
-    generator = random.Random(seed)
-    tokens = [generator.choices([*FILLERS, *GOOD], k=generator.randrange(3, 8)) for _ in range(rows)]
-    tags = [[TAG_OF.get(word, 0) for word in words] for words in tokens]
-    features = Features({"tokens": List(Value("string")), "tags": List(ClassLabel(names=TAGS))})
-    return Dataset.from_dict({"tokens": tokens, "tags": tags}, features=features)
-
-
-def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: list[str]) -> None:
-    folder.mkdir(parents=True)
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    BertTokenizerFast.from_pretrained(folder, model_max_length=32).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        max_position_embeddings=32,
-        initializer_range=0.05,
-        id2label=dict(enumerate(names)),
-        label2id={name: label for label, name in enumerate(names)},
-        **WIDTHS,
-    )
-    model_class(config).save_pretrained(folder)
+# Test folders are no packages.
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny import Setup, make_setup
 
 
 @pytest.fixture(scope="session")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     """Teachers and data of both tasks."""
-    folder = tmp_path_factory.mktemp("tiny")
-    vocabulary = [*SPECIAL, *GOOD, *BAD, *FILLERS]
-    save_teacher(folder / "teacher", BertForSequenceClassification, LABELS, vocabulary)
-    save_teacher(folder / "tagger", BertForTokenClassification, TAGS, vocabulary)
-    for split, rows in (("train", 96), ("test", 48)):
-        make_texts(rows, seed=rows).to_parquet(folder / f"texts-{split}.parquet")
-        make_words(rows, seed=rows).to_parquet(folder / f"words-{split}.parquet")
-    return Setup(folder)
+    return make_setup(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="session", autouse=True)

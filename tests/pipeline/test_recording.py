@@ -154,6 +154,14 @@ def test_mistakes_are_named(section: dict[str, Any], message: str) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("option", [{"teacher_dtype": "bf16"}, {"teacher_compile": True}])
+def test_how_a_teacher_runs_is_for_one_that_is_not_recorded(option: dict[str, Any]) -> None:
+    (name,) = option
+    with pytest.raises(InputError, match=f"training.{name}: is for a teacher that is not recorded; add recording"):
+        parse_recipe({**MINIMAL, "training": option})
+    assert parse_recipe({**MINIMAL, "training": option, "recording": None}).training == option
+
+
 @pytest.mark.parametrize(("given", "expected"), [(True, "int8"), (False, None), (None, None), ({}, "int8")])
 def test_recording_is_switched_on_and_off(given: Any, expected: str | None) -> None:
     section = parse_recipe({**MINIMAL, "recording": given}).recording

@@ -3,39 +3,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from hf_distill.errors import InputError
-from hf_distill.pipeline.training import make_arguments, newest_checkpoint
-
-
-def checkpoint(folder: Path, step: int, state: str | None = None) -> Path:
-    path = folder / f"checkpoint-{step}"
-    path.mkdir(parents=True)
-    if state != "":
-        (path / "trainer_state.json").write_text(state or json.dumps({"global_step": step}))
-    return path
-
-
-def test_newest_checkpoint_is_the_one_of_most_steps(tmp_path: Path) -> None:
-    for step in (90, 100, 20):
-        checkpoint(tmp_path, step)
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-100"
-
-
-@pytest.mark.parametrize("state", ["", "{", "{}"])
-def test_incomplete_checkpoint_is_removed_and_the_one_before_is_used(tmp_path: Path, state: str) -> None:
-    checkpoint(tmp_path, 10)
-    broken = checkpoint(tmp_path, 20, state)
-    assert newest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
-    assert not broken.exists()
-
-
-def test_no_checkpoint(tmp_path: Path) -> None:
-    assert newest_checkpoint(tmp_path) is None
+from hf_distill.pipeline.training import make_arguments
 
 
 def test_options_of_the_recipe_go_before_the_defaults(tmp_path: Path) -> None:

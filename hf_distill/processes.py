@@ -1,0 +1,55 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The processes that a launcher has started to work together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, parse_flag_from_env
+
+from hf_distill.errors import InputError
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(hours=1)
+"""How long processes wait for one that works alone, such as in quantization."""
+
+
+def processes() -> PartialState:
+    """Return the processes that work together; without `cpu`, those without a GPU do not know of each other."""
+    cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
+    return PartialState(cpu=cpu, timeout=PATIENCE)
+
+
+def from_main(value: T) -> T:
+    """Return to all processes what the main one gives; all of them must call this."""
+    return broadcast_object_list([value])[0] if processes().num_processes > 1 else value
+
+
+def main_first(work: Callable[[], T]) -> T:
+    """
+    Do the same in all processes, in the main one first: the others find what it has fetched and kept.
+
+    Args:
+        work (`Callable`): What to do.
+
+    Returns:
+        What `work` returns in this process.
+
+    Raises:
+        SystemExit: In the others, with the same exit status, if it fails in the main process, which tells why.
+    """
+    result, error = None, None
+    if processes().is_main_process:
+        try:
+            result = work()
+        except Exception as raised:
+            error = raised
+    status = from_main(0 if error is None else 2 if isinstance(error, InputError) else 1)
+    if status:
+        raise error if error is not None else SystemExit(status)
+    return result if processes().is_main_process else work()
