@@ -53,7 +53,8 @@ class DistillationTrainer(DurableTrainer):
     `save_model` or `save_pretrained` writes contains them.
 
     Args:
-        model ([`~transformers.PreTrainedModel`], *optional*): The student; or give `model_init`.
+        model ([`~transformers.PreTrainedModel`], *optional*): The student, which may have an adapter of PEFT; or give
+            `model_init`.
         teacher_model ([`~transformers.PreTrainedModel`], `str` or `Path`, *optional*): The teacher, the folder or Hub
             id to load it from, or the folder of a recording that [`record_knowledge`] made, or
             `hf://datasets/OWNER/NAME` where [`push_recording`] put one. May be left out if there are no objectives:
