@@ -72,6 +72,7 @@ def launch(config: Path, arguments: Sequence[str]) -> int:
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+    _check(config)
     options = ["--config_file", str(config), "--quiet", "-m", "hf_distill", *without_option(arguments)]
     # The process that failed has said why.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
@@ -85,9 +86,19 @@ def launch(config: Path, arguments: Sequence[str]) -> int:
         return 128 + error.sigval
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{OPTION} {config}: {str(error).splitlines()[0]}") from error
     return 0
+
+
+def _check(config: Path) -> None:
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    try:
+        load_config_from_file(str(config))
+    # Accelerate raises whatever comes of a file that it does not expect.
+    except Exception as error:
+        raise InputError(
+            f"{OPTION} {config}: is no configuration of Accelerate ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def end_with_launcher() -> None:
