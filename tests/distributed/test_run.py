@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -163,8 +164,11 @@ def test_killed_runs_end_as_an_undisturbed_one(tmp_path: Path) -> None:
 SCRIPT = str(Path(__file__).with_name("trained_long.py"))
 
 
-def machines(folder: Path, port: int) -> list[subprocess.Popen]:
+def machines(folder: Path) -> list[subprocess.Popen]:
     """Start one process on each of two machines, which are two launchers here."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     place = ("--nnodes", "2", "--master_addr", "127.0.0.1", "--master_port", str(port), "--node_rank")
     return [
         subprocess.Popen(
@@ -179,16 +183,15 @@ def machines(folder: Path, port: int) -> list[subprocess.Popen]:
 
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_machine_may_be_lost(lost: int, tmp_path: Path) -> None:
-    port = 29600 + os.getpid() % 300
-    for process in machines(tmp_path / "undisturbed", port):
+    for process in machines(tmp_path / "undisturbed"):
         assert process.wait(timeout=120) == 0
-    both = machines(tmp_path / "disturbed", port)
+    both = machines(tmp_path / "disturbed")
     wait_for(tmp_path / "disturbed", "checkpoint-*", both[lost])
     # All processes of the machine at once, its launcher included.
     os.killpg(both[lost].pid, signal.SIGKILL)
     for process in both:
         assert process.wait(timeout=120) != 0
-    for process in machines(tmp_path / "disturbed", port):
+    for process in machines(tmp_path / "disturbed"):
         assert process.wait(timeout=120) == 0
     expected, found = (
         load_file(tmp_path / name / "final" / "model.safetensors") for name in ("undisturbed", "disturbed")
