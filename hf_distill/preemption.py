@@ -22,18 +22,17 @@ class Preemption(TrainerCallback):
 
     Processes must stop at the same step, so what one of them knows travels with a tensor that all of them add up in
     every step anyway.
+
+    Attributes:
+        signalled (`bool`): Whether this process was sent SIGTERM.
+        stopped (`bool`): Whether the training was ended because of it.
     """
 
     def __init__(self) -> None:
         self.stopped = False
-        self._signalled = False
+        self.signalled = False
         self._last: torch.Tensor | bool = False
         self._agreed: torch.Tensor | bool = False
-
-    @property
-    def signalled(self) -> bool:
-        """Whether this process was sent SIGTERM."""
-        return self._signalled
 
     def agree(self, signalled: torch.Tensor | bool) -> None:
         """Take what all processes know of each other; it is looked at one step later, so that none waits for it."""
@@ -42,7 +41,7 @@ class Preemption(TrainerCallback):
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take SIGTERM as a wish during a training; outside of it, it ends the process at once."""
-        self.stopped, self._signalled, self._last, self._agreed = False, False, False, False
+        self.stopped, self.signalled, self._last, self._agreed = False, False, False, False
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -51,7 +50,7 @@ class Preemption(TrainerCallback):
 
         def note(number: int, frame: Any) -> None:
             if os.getpid() == owner:
-                self._signalled = True
+                self.signalled = True
             else:
                 # A child that was forked meanwhile is not part of the training.
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -62,12 +61,15 @@ class Preemption(TrainerCallback):
             yield
         finally:
             signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+        if self.signalled and not self.stopped:
+            # No step came after it that could have taken it as a wish.
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Ask for a checkpoint and the end, if a process was sent SIGTERM."""
-        if bool(self._signalled if args.world_size == 1 else self._last):
+        if bool(self.signalled if args.world_size == 1 else self._last):
             control.should_save = control.should_training_stop = self.stopped = True
 
     def on_epoch_end(

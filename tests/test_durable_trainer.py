@@ -178,6 +178,26 @@ def test_sigterm_ends_with_a_checkpoint_and_a_status_that_says_so(train: Callabl
     assert same(weights_of(resumed), weights_of(whole))
 
 
+def test_sigterm_after_the_last_step_means_what_it_means_outside_of_a_training(
+    train: Callable[..., DistillationTrainer],
+) -> None:
+    received = []
+
+    class AtTheEnd(TrainerCallback):
+        def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            received.append("during the training")
+
+    trainer = train()
+    trainer.add_callback(AtTheEnd())
+    before = signal.signal(signal.SIGTERM, lambda *given: received.append("after it"))
+    try:
+        trainer.train()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert received == ["during the training", "after it"]
+
+
 class SmallMemory:
     """Takes so many rows at once, from a certain step on."""
 
