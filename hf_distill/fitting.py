@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel
+from accelerate.utils import DynamoBackend, TorchDynamoPlugin
+from transformers import PreTrainedModel, TrainingArguments
 
 from hf_distill.errors import InputError
 from hf_distill.features.features import Needs
+from hf_distill.features.inputs import has_adapter
 from hf_distill.features.projections import Projections
 from hf_distill.features.resemblance import most_alike, resemblance
 from hf_distill.knowledge.live import LiveTeacher
@@ -86,13 +88,14 @@ def check_one_device_a_process(needs: Needs, devices: int) -> None:
         )
 
 
-def check_backward_is_free(weighting: Weighting, deepspeed: bool) -> None:
+def check_gradients_at_hand(weighting: Weighting, deepspeed: bool, compiled: bool) -> None:
     """
-    Check that gradients can be asked for outside of the step's own backward pass, where they are.
+    Check that gradients within the student can be asked for outside of the step's own backward pass, where they are.
 
     Args:
         weighting ([`Weighting`]): How the components of the loss are weighed.
         deepspeed (`bool`): Whether DeepSpeed runs the backward pass.
+        compiled (`bool`): Whether the student is compiled.
 
     Raises:
         InputError: If not.
@@ -101,6 +104,45 @@ def check_backward_is_free(weighting: Weighting, deepspeed: bool) -> None:
         raise InputError(
             "objective_weighting: gradient_norm does not work with DeepSpeed; choose uncertainty or fixed"
         )
+    if compiled and weighting.reads_embeddings:
+        raise InputError(
+            "objective_weighting: gradient_norm measures gradients within the student, which is one piece with "
+            "torch_compile; leave one of the two out"
+        )
+
+
+def prepare_student(
+    student: torch.nn.Module, args: TrainingArguments, needs: Needs, compiler: TorchDynamoPlugin
+) -> None:
+    """
+    See to it that what objectives ask for comes out of a student that is compiled or computes parts of it again.
+
+    Args:
+        student (`torch.nn.Module`): The student, before the Trainer wraps it.
+        args ([`~transformers.TrainingArguments`]): The training arguments.
+        needs ([`Needs`]): What objectives ask for.
+        compiler (`TorchDynamoPlugin`): How Accelerate compiles the student, if it does.
+
+    Raises:
+        InputError: If it will not.
+    """
+    reentrant = args.gradient_checkpointing and (args.gradient_checkpointing_kwargs or {}).get("use_reentrant")
+    if reentrant and has_adapter(student):
+        # Layers whose input has no gradient are thought to need none, and 5.x alone sees to that.
+        student.enable_input_require_grads()
+    if compiler.backend == DynamoBackend.NO or not needs.attention:
+        return
+    for field, given in (
+        ("gradient_checkpointing", args.gradient_checkpointing or student.is_gradient_checkpointing),
+        ("dynamo_use_regional_compilation", compiler.use_regional_compilation),
+    ):
+        if given:
+            raise InputError(
+                f"{field}: beside torch_compile no queries, keys and values come out of the student's layers; leave "
+                "one of the two out"
+            )
+    # PyTorch takes what was compiled for another model of the class, whether or not it had the same hooks.
+    torch.compiler.reset()
 
 
 def group_apart(optimizer: torch.optim.Optimizer, projections: Projections, learning_rate: float | None) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import DynamoBackend
 from transformers import PreTrainedModel
 
 from hf_distill.compatibility import accumulation_divisor
@@ -17,15 +18,15 @@ from hf_distill.errors import InputError
 from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.inputs import input_names, select_inputs
-from hf_distill.features.preparation import prepare_student
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
 from hf_distill.features.whole import from_the_end
 from hf_distill.fitting import (
-    check_backward_is_free,
+    check_gradients_at_hand,
     check_one_device_a_process,
     group_apart,
     measure_layer_maps,
+    prepare_student,
     special_ids,
 )
 from hf_distill.knowledge.attach import without_knowledge
@@ -110,8 +111,10 @@ class DistillationTrainer(DurableTrainer):
         self._student_inputs = input_names(student)
         self._fit_student(student)
         check_one_device_a_process(self._needs, args.n_gpu)
-        check_backward_is_free(self.projections.weighting, self.is_deepspeed_enabled)
-        prepare_student(self, self._needs, self.projections.weighting)
+        compiler = self.accelerator.state.dynamo_plugin
+        compiled = compiler.backend != DynamoBackend.NO
+        check_gradients_at_hand(self.projections.weighting, self.is_deepspeed_enabled, compiled)
+        prepare_student(student, args, self._needs, compiler)
         self._global_counts: dict[Unit, torch.Tensor] | None = None
         self._uses_of_counts, self._micro_batches = 0, 1
         self._speedometer = Speedometer(args.world_size)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass, field
 
 import torch
@@ -14,6 +13,7 @@ from hf_distill.compatibility import checkpoint_as_in_5
 from hf_distill.errors import InputError
 from hf_distill.features.maps import DIRECTIONS, KINDS, STARTS, MapOptions
 from hf_distill.knowledge.precision import PRECISIONS
+from hf_distill.launch import is_launched
 from hf_distill.objectives import Objective, build_objective
 from hf_distill.weighting import WEIGHTINGS
 
@@ -106,7 +106,7 @@ class DistillationTrainingArguments(TrainingArguments):
     teacher_compile: bool = field(default=False, metadata={"help": "Whether the teacher's layers are compiled."})
 
     def __post_init__(self) -> None:
-        if "LOCAL_RANK" in os.environ and not torch.accelerator.is_available():
+        if is_launched() and not torch.accelerator.is_available():
             # Processes that were started without an accelerator know of each other only if they are told.
             self.use_cpu = True
         super().__post_init__()
