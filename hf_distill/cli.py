@@ -64,10 +64,11 @@ def run(
     RECIPE is a YAML file or the name of a shipped recipe, such as quickstart.
     """
     folder = _run(recipe, [*changes, *more], output_dir, until, accelerate_config)
-    if folder is not None and (folder / "report" / "metrics.json").is_file():
+    if folder is None:
+        return
+    if (folder / "report" / "metrics.json").is_file():
         _show_report(folder)
-    if folder is not None:
-        print(f"Everything is in {folder}")
+    print(f"Everything is in {folder}")
 
 
 @app.command()

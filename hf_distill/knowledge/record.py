@@ -106,9 +106,9 @@ def record_knowledge(
     )
     if precision not in PRECISIONS:
         raise InputError(f"precision: must be {' or '.join(PRECISIONS)}; got {precision!r}")
-    compression, folder, state = Compression.parse(compression), Path(output_dir), processes()
+    compression, folder = Compression.parse(compression), Path(output_dir)
     model, path = _open_teacher(teacher_model)
-    weights, teacher = fingerprint_of_weights(model), LiveTeacher(model.to(state.device))
+    weights, teacher = fingerprint_of_weights(model), LiveTeacher(model.to(processes().device))
     tokenizer = processing_class if processing_class is not None else getattr(data_collator, "tokenizer", None)
     collator = data_collator if data_collator is not None else default_collator(tokenizer)
     rows = read_by_teacher(train_dataset, teacher.input_names)
@@ -137,17 +137,21 @@ def record_knowledge(
     recorder = Recorder(teacher, rows, collator, hashes, lengths, bound, compression, plan["precision"], batch_size)
     recorder.check()
     plan["needs"] = [column.to_dict() for column in recorder.layout.columns]
-    if _is_done(folder, plan):
-        return folder
-    recorder.settle(folder)
-    shards = -(-len(hashes) // rows_per_shard)
-    names = [shard_name(number, shards) for number in range(shards)]
-    recorder.write(folder, names, rows_per_shard)
-    state.wait_for_everyone()
-    if state.is_main_process:
-        finish(folder, names, [column.name for column in recorder.layout.columns], {**plan, **recorder.findings()})
-    state.wait_for_everyone()
+    if not _is_done(folder, plan):
+        _write(recorder, folder, plan)
     return folder
+
+
+def _write(recorder: Recorder, folder: Path, plan: dict[str, Any]) -> None:
+    """Write the shards of all processes, then what makes a data set of them."""
+    recorder.settle(folder)
+    shards = -(-plan["rows"] // plan["rows_per_shard"])
+    names = [shard_name(number, shards) for number in range(shards)]
+    recorder.write(folder, names, plan["rows_per_shard"])
+    recorder.state.wait_for_everyone()
+    if recorder.state.is_main_process:
+        finish(folder, names, [column.name for column in recorder.layout.columns], {**plan, **recorder.findings()})
+    recorder.state.wait_for_everyone()
 
 
 def _check_counts(**given: Any) -> None:

@@ -56,14 +56,12 @@ class Run:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.manifest: dict[str, Any] = {}
         self.read()
 
     def read(self) -> None:
         """Read the manifest as it is now."""
-        self.manifest = {"stages": {}, "versions": {}}
-        if (self.folder / MANIFEST_FILE).is_file():
-            self.manifest = _read_json(self.folder / MANIFEST_FILE)
+        path = self.folder / MANIFEST_FILE
+        self.manifest: dict[str, Any] = _read_json(path) if path.is_file() else {"stages": {}, "versions": {}}
 
     @contextlib.contextmanager
     def locked(self, announce: Callable[[str], None]) -> Iterator[None]:
