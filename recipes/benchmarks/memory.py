@@ -18,9 +18,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
-from steps import make_rows, make_teacher, parser_of, shared_arguments
+from steps import make_rows, make_teacher, parser_of, shared_arguments, show, write
 from transformers import TrainerCallback
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student
@@ -118,9 +117,8 @@ def main() -> None:
         allowed = (teacher + layers * layer) if SYSTEMS[name] else 0
         figures[name] = {"peak": peak, "over": peak - plain, "allowed": allowed}
         table.add_row(name, *(f"{value / MEGABYTE:.1f}" for value in (peak, peak - plain, allowed)))
-    Console(width=120).print(table)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    show(table)
+    write(figures, options)
 
 
 if __name__ == "__main__":

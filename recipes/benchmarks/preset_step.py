@@ -9,13 +9,11 @@ All of them run in turn in one process, on the same batches, so that a slow mome
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 
-from rich.console import Console
 from rich.table import Table
-from steps import make_rows, make_teacher, measure, parser_of, shared_arguments
+from steps import make_rows, make_teacher, measure, middle_and_range, parser_of, shared_arguments, show, write
 from transformers import Trainer
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student
@@ -48,12 +46,15 @@ def make_systems(options: argparse.Namespace, folder: str) -> dict[str, Trainer]
             teacher_model=teacher,
         )
         for name, objectives in stages().items()
+        if name in (REFERENCE, *(options.only or stages()))
     }
 
 
 def main() -> None:
     """Measure, print the table, and write the JSON file if one is named."""
-    options = parser_of(__doc__).parse_args()
+    parser = parser_of(__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(stages())[1:], metavar="NAME", help="rows of the table")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         seconds = measure(make_systems(options, folder), options.rounds)
     table = Table("objectives", "step, median (ms)", f"time against {REFERENCE}: median", "range", title="Step")
@@ -64,12 +65,10 @@ def main() -> None:
         table.add_row(
             name,
             f"{figures[name]['step_ms']:.1f}",
-            f"{figures[name]['time']:.2f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}",
+            *middle_and_range(ratios),
         )
-    Console(width=130).print(table)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    show(table)
+    write(figures, options)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ import tempfile
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.table import Table
-from steps import make_rows, make_teacher, measure, parser_of, shared_arguments
+from steps import make_rows, make_teacher, measure, middle_and_range, parser_of, shared_arguments, show, write
 from transformers import Trainer
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student, record_knowledge
@@ -116,13 +115,11 @@ def main() -> None:
             name,
             f"{figures[name]['one']:.1f}",
             f"{figures[name]['two']:.1f}",
-            f"{statistics.median(ratios):.2f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}",
+            *middle_and_range(ratios),
             f"{moved / 1e6:.1f}",
         )
-    Console(width=120).print(table)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    show(table)
+    write(figures, options)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
+from rich.console import Console
+from rich.table import Table
 from transformers import BertConfig, BertForSequenceClassification, TrainerCallback
 
 
@@ -96,3 +99,19 @@ def measure(
             if turn:
                 result[name].append(summary(timers[name].seconds))
     return result
+
+
+def middle_and_range(ratios: Sequence[float], digits: int = 2) -> tuple[str, str]:
+    """Return the cells of a table for the ratios of several rounds."""
+    return f"{statistics.median(ratios):.{digits}f}", f"{min(ratios):.2f} to {max(ratios):.2f}"
+
+
+def show(table: Table) -> None:
+    """Print a table, as wide as it is."""
+    Console(width=130).print(table)
+
+
+def write(figures: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the figures, if a file is named for them."""
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")

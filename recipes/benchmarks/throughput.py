@@ -16,7 +16,6 @@ import contextlib
 import copy
 import importlib.util
 import io
-import json
 import shutil
 import statistics
 import tempfile
@@ -27,9 +26,18 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from datasets import Dataset
-from rich.console import Console
 from rich.table import Table
-from steps import StepTimer, make_rows, make_teacher, measure, parser_of, shared_arguments
+from steps import (
+    StepTimer,
+    make_rows,
+    make_teacher,
+    measure,
+    middle_and_range,
+    parser_of,
+    shared_arguments,
+    show,
+    write,
+)
 from torch.utils.data import DataLoader
 from training_step import DocumentedRecipe
 from transformers import BertForSequenceClassification, Trainer, TrainingArguments, default_data_collator
@@ -259,10 +267,9 @@ def tell(title: str, systems: dict[str, Any], options: argparse.Namespace, whole
         table.add_row(
             name,
             f"{figures[name]['examples_per_second']:.1f}",
-            f"{figures[name]['ratio']:.3f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}",
+            *middle_and_range(ratios, digits=3),
         )
-    Console(width=130).print(table)
+    show(table)
     return figures
 
 
@@ -283,8 +290,7 @@ def main() -> None:
                 f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f}) of the speed of "
                 "the teacher alone on the same batches, logits and 3 layers"
             )
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    write(figures, options)
 
 
 if __name__ == "__main__":

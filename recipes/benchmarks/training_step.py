@@ -9,16 +9,14 @@ All of them run in turn in one process, on the same batches, so that a slow mome
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from rich.console import Console
 from rich.table import Table
-from steps import make_rows, make_teacher, measure, parser_of, shared_arguments
+from steps import make_rows, make_teacher, measure, middle_and_range, parser_of, shared_arguments, show, write
 from transformers import Trainer, TrainingArguments
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student
@@ -106,8 +104,7 @@ def main() -> None:
         table.add_row(
             name,
             f"{figures[name]['step_ms']:.1f}",
-            f"{figures[name]['speed']:.2f}",
-            f"{min(ratios):.2f} to {max(ratios):.2f}",
+            *middle_and_range(ratios),
         )
     for kind, own, other in (
         ("logits", "hf_distill, logits_kl", "documentation's recipe, logits"),
@@ -120,9 +117,8 @@ def main() -> None:
         ratios = [b / a for a, b in zip(seconds[own], seconds[other])]
         figures[f"hf_distill against the documentation's recipe, {kind}"] = statistics.median(ratios)
         table.caption = f"{table.caption or ''}hf_distill / documentation, {kind}: {statistics.median(ratios):.2f}\n"
-    Console(width=130).print(table)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    show(table)
+    write(figures, options)
 
 
 if __name__ == "__main__":
