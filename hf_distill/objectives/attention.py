@@ -16,9 +16,8 @@ from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.pooling import with_padding
 from hf_distill.features.units import Unit
-from hf_distill.objectives.base import full_precision
-from hf_distill.objectives.divergence import divergence_of_products
 from hf_distill.objectives.layered import TokensObjective
+from hf_distill.objectives.products import DIVERGENCE, SQUARES, Comparison, compare_products
 
 
 @dataclass
@@ -133,9 +132,8 @@ class AttentionMSE(AttentionObjective):
 
     def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
-        ours, theirs = (scaled_products(*_queries_and_keys(states, mask)) for states in (student, teacher))
-        squares = (ours - theirs).square().mean(1).masked_fill(~mask[:, None, :], 0.0)
-        return squares.sum(-1) / mask.sum(1, keepdim=True).clamp(min=1)
+        squares = compare_parts(SQUARES, student, teacher, ("query", "key"), teacher.heads, mask)
+        return squares / mask.sum(1, keepdim=True).clamp(min=1)
 
 
 @dataclass
@@ -177,33 +175,34 @@ class AttentionKL(AttentionObjective):
 
     def compare(self, student: AttentionStates, teacher: AttentionStates, mask: torch.Tensor) -> torch.Tensor:
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
-        return divergence_of_products(_queries_and_keys(student, mask), _queries_and_keys(teacher, mask), mask)
+        return compare_parts(DIVERGENCE, student, teacher, ("query", "key"), teacher.heads, mask)
 
 
-def in_heads(states: torch.Tensor, heads: int, mask: torch.Tensor) -> torch.Tensor:
+def compare_parts(
+    comparison: Comparison,
+    student: AttentionStates,
+    teacher: AttentionStates,
+    parts: tuple[str, str],
+    heads: int,
+    mask: torch.Tensor,
+) -> torch.Tensor:
     """
-    Cut states into heads, with zeros in place of padding, in 32 bits at least.
+    Compare the products of two parts of a layer's attention, head by head.
 
     Args:
-        states (`torch.Tensor`): `(batch, tokens, width)`, or `(real tokens of the batch, width)` as kernels that leave
-            the padding out have it.
-        heads (`int`): Number of heads; the width is a multiple of it.
+        comparison ([`Comparison`]): How a row of products is compared.
+        student ([`AttentionStates`]): The student's queries, keys and values, `(batch, tokens, width)`, or `(real
+            tokens of the batch, width)` as kernels that leave the padding out have it.
+        teacher ([`AttentionStates`]): The teacher's.
+        parts (`tuple[str, str]`): `"query"`, `"key"` or `"value"`, of the rows and of the columns.
+        heads (`int`): Heads that both are cut into.
         mask (`torch.Tensor`): The real tokens `(batch, tokens)`.
 
     Returns:
-        `torch.Tensor`: `(batch, heads, tokens, width / heads)`.
+        `torch.Tensor`: The mean over heads, `(batch, tokens)`.
     """
-    if states.dim() == 2:
-        states = with_padding(states, mask)
-    states = full_precision(states).unflatten(-1, (heads, -1)).transpose(1, 2)
-    # One copy, in the order that products of matrices read, and then in place.
-    return states.clone(memory_format=torch.contiguous_format).masked_fill_(~mask[:, None, :, None], 0.0)
-
-
-def scaled_products(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Return the scaled products of all pairs of tokens, `(batch, heads, tokens, tokens)`."""
-    return rows @ columns.transpose(-1, -2) * rows.shape[-1] ** -0.5
-
-
-def _queries_and_keys(states: AttentionStates, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return in_heads(states.query, states.heads, mask), in_heads(states.key, states.heads, mask)
+    vectors = []
+    for states in (student, teacher):
+        found = {part: getattr(states, part) for part in parts}
+        vectors.append([with_padding(x, mask) if (x := found[part]).dim() == 2 else x for part in parts])
+    return compare_products(comparison, *vectors, heads, mask)

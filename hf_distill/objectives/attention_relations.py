@@ -13,8 +13,8 @@ from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionStates, attention_width
-from hf_distill.objectives.attention import QueryKeyValueObjective, in_heads
-from hf_distill.objectives.divergence import divergence_of_products
+from hf_distill.objectives.attention import QueryKeyValueObjective, compare_parts
+from hf_distill.objectives.products import DIVERGENCE
 
 
 @dataclass
@@ -68,7 +68,7 @@ class MiniLM(QueryKeyValueObjective):
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
         heads = teacher.heads
         return sum(
-            _divergence_of_relations(student, teacher, parts, heads, mask)
+            compare_parts(DIVERGENCE, student, teacher, parts, heads, mask)
             for parts in (("query", "key"), ("value", "value"))
         )
 
@@ -149,16 +149,6 @@ class MiniLMv2(QueryKeyValueObjective):
         """Compare two layers at the real tokens of `mask` `(batch, tokens)` and return losses `(batch, tokens)`."""
         heads = self.relation_heads or teacher.heads
         return sum(
-            _divergence_of_relations(student, teacher, (part, part), heads, mask) for part in ("query", "key", "value")
+            compare_parts(DIVERGENCE, student, teacher, (part, part), heads, mask)
+            for part in ("query", "key", "value")
         )
-
-
-def _divergence_of_relations(
-    student: AttentionStates, teacher: AttentionStates, parts: tuple[str, str], heads: int, mask: torch.Tensor
-) -> torch.Tensor:
-    """Compare the relations between two parts, cut into `heads`, and return losses `(batch, tokens)`."""
-    cut = [
-        {part: in_heads(getattr(states, part), heads, mask) for part in set(parts)} for states in (student, teacher)
-    ]
-    ours, theirs = ((states[parts[0]], states[parts[1]]) for states in cut)
-    return divergence_of_products(ours, theirs, mask)

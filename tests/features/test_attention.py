@@ -14,7 +14,6 @@ from transformers import (
 from hf_distill import DistillationTrainer
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionCapture, attention_width, is_products_alone
-from hf_distill.objectives.attention import in_heads, scaled_products
 
 
 @torch.no_grad()
@@ -53,7 +52,8 @@ def test_queries_and_keys_tell_attention_that_has_no_positions_in_it(model: PreT
     attentions = model(**inputs, output_attentions=True).attentions
     mask = inputs.get("attention_mask", torch.ones(attentions[0].shape[::3])).bool()
     for layer, states in recorded.items():
-        scores = scaled_products(*(in_heads(part, states.heads, mask) for part in (states.query, states.key)))
+        query, key = (part.unflatten(-1, (states.heads, -1)).transpose(1, 2) for part in (states.query, states.key))
+        scores = query @ key.mT / query.shape[-1] ** 0.5
         scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
         expected = attentions[layer - 1].transpose(1, 2)[mask]
         torch.testing.assert_close(scores.softmax(-1).transpose(1, 2)[mask], expected, rtol=1e-4, atol=1e-6)

@@ -15,7 +15,7 @@ from hf_distill.features.attention import AttentionStates
 from hf_distill.features.batch import BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.units import Unit
-from hf_distill.objectives.attention import AttentionKL, AttentionMSE, QueryKeyValueObjective, in_heads
+from hf_distill.objectives.attention import AttentionKL, AttentionMSE, QueryKeyValueObjective
 from hf_distill.objectives.attention_relations import MiniLM, MiniLMv2
 
 from . import reference
@@ -142,9 +142,12 @@ def test_minilm_v2_takes_the_teachers_heads_unless_told() -> None:
 
 
 def test_tokens_without_padding_are_put_back_in_their_rows() -> None:
+    generator = np.random.default_rng(0)
     mask = torch.tensor([[True, True, False], [True, False, False]])
-    padded = torch.arange(12.0).reshape(2, 3, 2)
-    torch.testing.assert_close(in_heads(padded[mask], 2, mask), in_heads(padded, 2, mask))
+    student, teacher = (states(arrays(generator, (2, 3, 4)), 2) for _ in range(2))
+    without = AttentionStates(*(part[mask] for part in (student.query, student.key, student.value)), heads=2)
+    expected = MiniLM().compare(student, teacher, mask)[mask]
+    torch.testing.assert_close(MiniLM().compare(without, teacher, mask)[mask], expected)
 
 
 @head_by_head
