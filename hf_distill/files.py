@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import xxhash
 
 
-def write_atomically(path: Path, content: str | bytes) -> Path:
+def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
     """
     Write a file aside and rename it, so that no reader ever sees half of it.
 
     Args:
         path (`Path`): File to write; its folder is made if it is missing.
-        content (`str` or `bytes`): The whole content; text is written as UTF-8.
+        content (`str`, `bytes` or `Callable`): The whole content, or what writes it to the open file; text is written
+            as UTF-8.
 
     Returns:
         `Path`: `path`.
@@ -28,7 +29,11 @@ def write_atomically(path: Path, content: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        aside.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        with aside.open("wb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
@@ -58,6 +63,30 @@ def move_folder(source: Path, folder: Path) -> None:
     """Give a complete folder another name, in place of what had it."""
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(source, folder)
+
+
+class MeasuredFile:
+    """
+    A file that is measured while it is written.
+
+    Args:
+        file (`BinaryIO`): The open file.
+    """
+
+    closed = False
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._digest, self._size = file, xxhash.xxh3_128(), 0
+
+    def write(self, part: Any) -> None:
+        """Write bytes, or anything that has them in one piece."""
+        self._digest.update(part)
+        self._size += memoryview(part).nbytes
+        self._file.write(part)
+
+    def measured(self) -> dict[str, Any]:
+        """Return what `measure_content` returns of all that was written."""
+        return {"bytes": self._size, "xxh3_128": self._digest.hexdigest()}
 
 
 def measure_content(content: bytes | memoryview) -> dict[str, Any]:

@@ -95,9 +95,12 @@ class _ScaledCodec(Codec):
     def encode(self, vectors: torch.Tensor) -> torch.Tensor:
         """Store vectors `(..., width)` as bytes `(..., size)`."""
         vectors = vectors.float()
-        largest = vectors.abs().amax(-1, keepdim=True)
-        codes = self._codes(vectors / largest.clamp(min=torch.finfo(torch.float32).tiny))
-        return torch.cat([codes, largest.contiguous().view(torch.uint8)], dim=-1)
+        largest = torch.linalg.vector_norm(vectors, float("inf"), dim=-1, keepdim=True)
+        fractions = vectors / largest.clamp(min=torch.finfo(torch.float32).tiny)
+        stored = torch.empty(*vectors.shape[:-1], self.size, dtype=torch.uint8, device=vectors.device)
+        self._put_codes(fractions, stored[..., : self.width])
+        stored[..., self.width :] = largest.view(torch.uint8)
+        return stored
 
     def decode(self, stored: torch.Tensor) -> torch.Tensor:
         """Return the vectors `(..., width)` of bytes `(..., size)`, in 32 bits."""
@@ -105,8 +108,8 @@ class _ScaledCodec(Codec):
         return self._numbers(stored[..., : self.width], largest)
 
     @abstractmethod
-    def _codes(self, fractions: torch.Tensor) -> torch.Tensor:
-        """Store numbers from -1 to 1 as a byte each."""
+    def _put_codes(self, fractions: torch.Tensor, codes: torch.Tensor) -> None:
+        """Put numbers from -1 to 1, which may be used up, into a byte each."""
 
     @abstractmethod
     def _numbers(self, codes: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
@@ -116,8 +119,8 @@ class _ScaledCodec(Codec):
 class Int8Codec(_ScaledCodec):
     """Whole numbers from -127 to 127 times a scale: the error is the same for small and large numbers."""
 
-    def _codes(self, fractions: torch.Tensor) -> torch.Tensor:
-        return (fractions * 127).round().to(torch.int8).view(torch.uint8)
+    def _put_codes(self, fractions: torch.Tensor, codes: torch.Tensor) -> None:
+        codes.view(torch.int8).copy_(fractions.mul_(127).round_())
 
     def _numbers(self, codes: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
         return codes.view(torch.int8) * (largest / 127)
@@ -126,9 +129,9 @@ class Int8Codec(_ScaledCodec):
 class Log8Codec(_ScaledCodec):
     """A sign and 127 steps on a logarithmic scale: the error grows with the number, and small ones keep their size."""
 
-    def _codes(self, fractions: torch.Tensor) -> torch.Tensor:
+    def _put_codes(self, fractions: torch.Tensor, codes: torch.Tensor) -> None:
         steps = (127 + fractions.abs().log2() * (126 / OCTAVES)).round().clamp(0, 127)
-        return (steps + 128 * (fractions < 0)).to(torch.uint8)
+        codes.copy_(steps + 128 * (fractions < 0))
 
     def _numbers(self, codes: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
         steps = torch.arange(128, dtype=torch.float32, device=codes.device)

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from hf_distill.errors import InputError
@@ -55,21 +54,6 @@ class Layout:
             result[column.name] = column.stored.encode(
                 vectors if reduction is None else reduction.reduce(vectors.float())
             )
-        return result
-
-    def by_example(self, packed: Mapping[str, torch.Tensor], counts: Sequence[int]) -> dict[str, list[memoryview]]:
-        """
-        Cut packed columns into the bytes of each example.
-
-        Args:
-            packed (`Mapping[str, torch.Tensor]`): What `pack` returned.
-            counts (`Sequence[int]`): How many real tokens each example has.
-        """
-        result, ends = {}, np.cumsum(counts)
-        for column in self.columns:
-            stored, size = memoryview(packed[column.name].flatten().cpu().numpy()), column.stored.size
-            last = ends if column.of_tokens else range(1, len(counts) + 1)
-            result[column.name] = [stored[first * size : end * size] for first, end in zip([0, *last], last)]
         return result
 
     def decode(self, batch: Mapping[str, torch.Tensor], needs: Needs) -> Features:

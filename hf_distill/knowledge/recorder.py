@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from hf_distill.errors import InputError
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.units import Unit, unit_masks
 from hf_distill.files import write_atomically
-from hf_distill.knowledge.columns import ROW_COLUMN, plan_columns, settle_column
+from hf_distill.knowledge.columns import plan_columns, settle_column
 from hf_distill.knowledge.compression import Compression
+from hf_distill.knowledge.gathering import Gathered
 from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.live import LiveTeacher
 from hf_distill.knowledge.precision import in_precision
@@ -72,7 +73,6 @@ class Recorder:
         self._rows, self._collator, self._hashes, self._lengths = rows, collator, hashes, lengths
         self._needs = Needs.union(objective.all_needs for objective in objectives)
         self._compression, self._batch_size = compression, batch_size
-        self._memory: np.ndarray | None = None
         heads = getattr(teacher.config, "num_attention_heads", 1)
         self.layout = Layout(plan_columns(objectives, compression), heads=heads)
 
@@ -119,28 +119,35 @@ class Recorder:
         """
         mine = range(self.state.process_index, len(names), self.state.num_processes)
         hidden = not self.state.is_local_main_process or len(mine) < 2
+        # The teacher reads on into one while the other is written.
+        this, other = ({column.name: Gathered() for column in self.layout.columns} for _ in range(2))
         with ThreadPoolExecutor(1) as writer:
             written: Future | None = None
             for shard in tqdm(mine, desc="Recording", unit="shard", disable=hidden):
                 if is_finished(folder, names[shard]):
                     continue
-                first = shard * rows_per_shard
-                columns = self._shard(range(first, min(first + rows_per_shard, len(self._hashes))))
+                rows = range(shard * rows_per_shard, min((shard + 1) * rows_per_shard, len(self._hashes)))
+                places = self._gather(rows, this)
                 if written is not None:
-                    self._memory = written.result()
-                # The teacher reads on while this is written.
-                written = writer.submit(write_shard, folder, names[shard], columns, self._memory)
+                    written.result()
+                columns, hashes = {name: column.rows() for name, column in this.items()}, self._hashes[list(rows)]
+                written = writer.submit(write_shard, folder, names[shard], hashes, columns, places)
+                this, other = other, this
             if written is not None:
                 written.result()
 
-    def _shard(self, rows: range) -> dict[str, Sequence[Any]]:
-        columns: dict[str, list[Any]] = {column.name: [None] * len(rows) for column in self.layout.columns}
+    def _gather(self, rows: range, columns: Mapping[str, Gathered]) -> np.ndarray:
+        """Ask the teacher of rows, and return where each of them is in the columns."""
+        for column in columns.values():
+            column.clear()
+        read: list[int] = []
         for batch in self._sorted_batches(rows):
             knowledge, mask, counts = self._ask(batch)
-            for name, examples in self.layout.by_example(self.layout.pack(knowledge, mask), counts).items():
-                for row, example in zip(batch, examples):
-                    columns[name][row - rows.start] = example
-        return {ROW_COLUMN: self._hashes[rows.start : rows.stop], **columns}
+            packed = self.layout.pack(knowledge, mask)
+            for column in self.layout.columns:
+                columns[column.name].add(packed[column.name], counts if column.of_tokens else [1] * len(batch))
+            read += batch
+        return np.argsort(read)
 
     def _sorted_batches(self, rows: Sequence[int]) -> Iterator[list[int]]:
         """Cut rows into batches of like lengths; the same rows always make the same batches."""

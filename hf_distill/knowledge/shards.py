@@ -7,7 +7,7 @@ import errno
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import datasets
 import numpy as np
@@ -16,7 +16,7 @@ import xxhash
 from datasets import Dataset, DatasetInfo, Features, Value, concatenate_datasets
 
 from hf_distill.errors import InputError
-from hf_distill.files import damage, measure_content, write_atomically
+from hf_distill.files import MeasuredFile, damage, measure_content, write_atomically
 from hf_distill.knowledge.columns import ROW_COLUMN
 
 PLAN_FILE = "plan.json"
@@ -40,57 +40,45 @@ def shard_name(number: int, shards: int) -> str:
 
 
 def write_shard(
-    folder: Path, name: str, columns: Mapping[str, Sequence[Any]], memory: np.ndarray | None = None
-) -> np.ndarray:
+    folder: Path, name: str, hashes: np.ndarray, columns: Mapping[str, pa.Array], places: np.ndarray
+) -> None:
     """
     Write a shard, then the note that says that it is complete.
 
     Args:
         folder (`Path`): The recording's folder.
         name (`str`): The shard's file within it.
-        columns (`Mapping[str, Sequence]`): The values of each column: whole numbers or bytes.
-        memory (`np.ndarray`, *optional*): Bytes to make the shard in, where they are enough.
-
-    Returns:
-        `np.ndarray`: The bytes that it was made in, for the next.
+        hashes (`np.ndarray`): What tells the rows.
+        columns (`Mapping[str, pyarrow.Array]`): What was recorded of them, in any order.
+        places (`np.ndarray`): Where each row is in these columns.
 
     Raises:
         OSError: If the disk is full; what was finished before stays.
     """
-    schema = features_of([name for name in columns if name != ROW_COLUMN]).arrow_schema
-    table = pa.table([_array_of(columns[field.name], field.type) for field in schema], schema=schema)
-    # Written twice, so that no memory is taken anew: the first time only counts.
-    size = _write_stream(pa.MockOutputStream(), table).size()
-    if memory is None or len(memory) < size:
-        memory = np.empty(size, dtype=np.uint8)
-    content = memory[:size]
-    _write_stream(pa.FixedSizeBufferWriter(pa.py_buffer(content)), table)
-    note = {"rows": len(table), **measure_content(memoryview(content))}
+    schema, note = features_of(list(columns)).arrow_schema, {"rows": len(hashes)}
+
+    def write(file: BinaryIO) -> None:
+        measured = MeasuredFile(file)
+        with pa.ipc.new_stream(measured, schema) as stream:
+            # A part at a time is put in order, so that no memory is taken for a second whole.
+            for first in range(0, len(hashes), ROWS_OF_A_BATCH):
+                part = slice(first, first + ROWS_OF_A_BATCH)
+                ordered = [column.take(pa.array(places[part])) for column in columns.values()]
+                stream.write_batch(pa.record_batch([pa.array(hashes[part]), *ordered], schema=schema))
+        note.update(measured.measured())
+
     try:
-        write_atomically(folder / name, memoryview(content))
+        write_atomically(folder / name, write)
         write_atomically(_note_of(folder / name), json.dumps(note) + "\n")
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
+        size = sum(column.nbytes for column in columns.values())
         raise OSError(
             error.errno,
-            f"the disk of {folder} is full; the shards before {name} are kept, so free {content.size / 1e6:.0f} MB "
+            f"the disk of {folder} is full; the shards before {name} are kept, so free {size / 1e6:.0f} MB "
             "for each that is missing and start again",
         ) from error
-    return memory
-
-
-def _array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    if kind != pa.large_binary():
-        return pa.array(values, type=kind)
-    ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(values))])
-
-
-def _write_stream(sink: Any, table: pa.Table) -> Any:
-    with pa.ipc.new_stream(sink, table.schema) as writer:
-        writer.write_table(table, max_chunksize=ROWS_OF_A_BATCH)
-    return sink
 
 
 def is_finished(folder: Path, name: str) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -57,18 +58,25 @@ def nth(number: int, original: Callable, last: Callable) -> Callable:
     return lambda *args, **options: (last if next(calls) == number else original)(*args, **options)
 
 
-def write_half(path: Path, content: Any) -> None:
-    with path.open("wb") as file:
-        file.write(memoryview(content)[: len(content) // 2])
-    die()
+class HalfWritten(io.FileIO):
+    """A file at whose end only half of it is there."""
+
+    def close(self) -> None:
+        if not self.closed:
+            self.truncate(self.tell() // 2)
+            die()
+        super().close()
 
 
-def write_slowly(path: Path, content: Any) -> None:
-    with path.open("wb") as file:
-        for first in range(0, len(content), 64):
-            file.write(memoryview(content)[first : first + 64])
-            file.flush()
+class SlowlyWritten(io.FileIO):
+    """A file that takes 64 bytes at a time."""
+
+    def write(self, content: Any) -> int:
+        parts = memoryview(content).cast("B")
+        for first in range(0, len(parts), 64):
+            super().write(parts[first : first + 64])
             time.sleep(0.01)
+        return len(parts)
 
 
 def replace_last(source: Path, target: Path) -> None:
@@ -78,13 +86,23 @@ def replace_last(source: Path, target: Path) -> None:
 
 def prepare(kind: str, number: int) -> None:
     if kind == "within_write":
-        Path.write_bytes = nth(number, Path.write_bytes, write_half)
+        open_for_writing(nth(number, Path.open, lambda path, mode: HalfWritten(path, mode)))
     elif kind == "after_write":
         os.replace = nth(number, os.replace, replace_last)
     elif kind == "before_removal":
         Path.unlink = nth(number, Path.unlink, lambda *args, **options: die())
     else:
-        Path.write_bytes = write_slowly
+        open_for_writing(lambda path, mode: SlowlyWritten(path, mode))
+
+
+def open_for_writing(how: Callable) -> None:
+    """Open files that are written in this way, and others as ever."""
+    original = Path.open
+
+    def opened(path: Path, mode: str = "r", *args: Any, **options: Any) -> Any:
+        return how(path, mode) if mode == "wb" else original(path, mode, *args, **options)
+
+    Path.open = opened
 
 
 def start_and_kill(teacher: Path, folder: Path, kind: str, number: int) -> int:

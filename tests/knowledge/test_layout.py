@@ -13,6 +13,7 @@ from hf_distill.features.attention import AttentionStates
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.pooling import POOLINGS
 from hf_distill.knowledge.columns import Column, settle_column
+from hf_distill.knowledge.gathering import Gathered
 from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.reduction import Reduction
 
@@ -50,7 +51,13 @@ def settled(columns: list[Column], knowledge: Features, mask: torch.Tensor | Non
 def recorded(layout: Layout, knowledge: Features, mask: torch.Tensor | None) -> dict[str, list[bytes]]:
     tokens = next(iter(knowledge.hidden_states.values())).shape[1]
     counts = [tokens] * len(knowledge.logits) if mask is None else mask.sum(1).tolist()
-    return layout.by_example(layout.pack(knowledge, mask), counts)
+    examples = {}
+    for column in layout.columns:
+        gathered = Gathered()
+        packed = layout.pack(knowledge, mask)[column.name]
+        gathered.add(packed, counts if column.of_tokens else [1] * len(counts))
+        examples[column.name] = gathered.rows().to_pylist()
+    return examples
 
 
 def batch_of(layout: Layout, examples: dict[str, list[bytes]], mask: torch.Tensor | None) -> dict[str, torch.Tensor]:

@@ -258,7 +258,7 @@ def test_a_teacher_that_fails_on_the_way_loses_no_finished_shard(
 def test_knowledge_that_cannot_be_stored_makes_no_shard(
     stored: int, undisturbed: Path, teacher_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, calls, pack = tmp_path / "recording", iter(range(stored)), Layout.by_example
+    folder, calls, pack = tmp_path / "recording", iter(range(stored)), Layout.pack
 
     def failing(*args: Any) -> Any:
         if next(calls, None) is None:
@@ -266,7 +266,7 @@ def test_knowledge_that_cannot_be_stored_makes_no_shard(
         return pack(*args)
 
     with monkeypatch.context() as patch, pytest.raises(MemoryError):
-        patch.setattr(Layout, "by_example", failing)
+        patch.setattr(Layout, "pack", failing)
         killed.record(teacher_folder, folder)
     # Two batches make a shard, and the last one has one.
     assert len(finished(folder)) <= stored // 2
