@@ -24,6 +24,7 @@ from pydantic import (
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.presets import find_preset
+from hf_distill.quantization import QuantizationOptions
 from hf_distill.resources import resource_path
 
 
@@ -136,6 +137,15 @@ class QuantizationSection(Section):
     instructions: Literal["auto", "avx2", "avx512", "avx512_vnni", "arm64"] = Field(
         "auto", description="Which processor's int8 instructions to quantize for; auto: this machine's."
     )
+    optimization: Literal["none", "O1", "O2", "O3"] = Field(
+        "O2",
+        description="What is done to the graph beforehand; O2 fuses attention and the like, O3 approximates GELU.",
+    )
+
+    @property
+    def options(self) -> QuantizationOptions:
+        """How the backend quantizes."""
+        return QuantizationOptions(self.per_channel, self.instructions, self.optimization)
 
 
 class Recipe(Section):

@@ -4,10 +4,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hf_distill.tasks import Task
+
+
+@dataclass(frozen=True)
+class QuantizationOptions:
+    """
+    How a model is quantized.
+
+    Args:
+        per_channel (`bool`, *optional*, defaults to `True`): One scale for each output channel of a weight.
+        instructions (`str`, *optional*, defaults to `"auto"`): Which processor's int8 instructions to quantize for:
+            `"avx2"`, `"avx512"`, `"avx512_vnni"`, `"arm64"`, or `"auto"` for this machine's.
+        optimization (`str`, *optional*, defaults to `"O2"`): What is done to the graph beforehand: `"none"`; `"O1"`,
+            what is known of any graph; `"O2"`, one operator for what transformers do in many, such as attention;
+            `"O3"`, and an approximation of GELU.
+    """
+
+    per_channel: bool = True
+    instructions: str = "auto"
+    optimization: str = "O2"
 
 
 class QuantizationBackend(ABC):
@@ -26,7 +46,7 @@ class QuantizationBackend(ABC):
         """
 
     @abstractmethod
-    def quantize(self, checkpoint: Path, folder: Path, task: Task, per_channel: bool, instructions: str) -> None:
+    def quantize(self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions) -> None:
         """
         Quantize a checkpoint.
 
@@ -34,8 +54,7 @@ class QuantizationBackend(ABC):
             checkpoint (`Path`): Folder with model and tokenizer.
             folder (`Path`): Empty folder to write to: the model, its configuration and the tokenizer.
             task ([`Task`]): What the model is for.
-            per_channel (`bool`): One scale for each output channel of a weight.
-            instructions (`str`): Which processor's int8 instructions to quantize for, or `"auto"`.
+            options ([`QuantizationOptions`]): How it is quantized.
         """
 
     @abstractmethod

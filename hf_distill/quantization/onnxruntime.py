@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import platform
 import tempfile
 import warnings
@@ -11,11 +12,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import AutoTokenizer
 
 from hf_distill.errors import InputError
-from hf_distill.quantization.base import QuantizationBackend
+from hf_distill.quantization.base import QuantizationBackend, QuantizationOptions
 from hf_distill.tasks import Task
+
+logger = logging.getLogger(__name__)
 
 MODEL_FILE = "model_quantized.onnx"
 
@@ -44,29 +48,36 @@ class ONNXRuntimeBackend(QuantizationBackend):
                 "own and run there, or leave it out here with --set quantization=[]"
             )
 
-    def quantize(self, checkpoint: Path, folder: Path, task: Task, per_channel: bool, instructions: str) -> None:
-        """Export to ONNX and quantize; see [`QuantizationBackend.quantize`]."""
+    def quantize(self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions) -> None:
+        """Export to ONNX, fuse operators and quantize; see [`QuantizationBackend.quantize`]."""
         from optimum.onnxruntime import ORTQuantizer
         from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
-        instructions = _this_processor() if instructions == "auto" else instructions
-        with tempfile.TemporaryDirectory(dir=folder.parent) as exported, warnings.catch_warnings():
+        instructions = _this_processor() if options.instructions == "auto" else options.instructions
+        with tempfile.TemporaryDirectory(dir=folder.parent) as aside, warnings.catch_warnings():
             # Tracing warns of constants that the exporter means to be constants.
             warnings.simplefilter("ignore")
+            exported = Path(aside) / "exported"
             self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(exported)
+            if options.optimization != "none":
+                exported = _optimized(exported, Path(aside) / "optimized", options.optimization)
             configuration = getattr(AutoQuantizationConfig, instructions)(
                 is_static=False,
-                per_channel=per_channel,
+                per_channel=options.per_channel,
                 # The head's rounding errors reach the scores as they are, and it is a small part of the size.
-                nodes_to_exclude=_nodes_of_head(Path(exported) / "model.onnx"),
+                nodes_to_exclude=_nodes_of_head(exported / "model.onnx"),
             )
             quantizer = ORTQuantizer.from_pretrained(exported, file_name="model.onnx")
             quantizer.quantize(save_dir=folder, quantization_config=configuration)
         AutoTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
 
     def load(self, folder: Path, task: Task) -> Any:
-        """Load the quantized model with the class that users will load it with."""
-        return self._model_class(task).from_pretrained(folder, file_name=MODEL_FILE)
+        """Load the quantized model with the class that users will load it with, for as many threads as PyTorch has."""
+        from onnxruntime import SessionOptions
+
+        options = SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        return self._model_class(task).from_pretrained(folder, file_name=MODEL_FILE, session_options=options)
 
     def loading_code(self, name: str, task: Task) -> str:
         """Return the Python lines that load and run the model."""
@@ -82,6 +93,30 @@ class ONNXRuntimeBackend(QuantizationBackend):
         import optimum.onnxruntime
 
         return getattr(optimum.onnxruntime, task.onnx_model)
+
+
+def _optimized(exported: Path, folder: Path, level: str) -> Path:
+    """Write the optimized graph to `folder`, and return where one is: `exported`, if there is nothing to be done."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+    from optimum.onnxruntime import ORTOptimizer
+    from optimum.onnxruntime.configuration import AutoOptimizationConfig
+
+    # Attention would take the number of real tokens for the mask, which is wrong unless all padding is at the end.
+    configuration = getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
+    try:
+        ORTOptimizer.from_pretrained(exported).optimize(configuration, folder)
+    except NotImplementedError:
+        logger.warning("onnxruntime: has no optimization for this architecture, which is quantized as it is")
+        return exported
+    # The quantizer does not know the types of what fused operators return unless the graph says so.
+    quant_pre_process(
+        str(folder / "model_optimized.onnx"),
+        str(folder / "model.onnx"),
+        skip_optimization=True,
+        skip_onnx_shape=True,
+        auto_merge=True,
+    )
+    return folder
 
 
 def _nodes_of_head(model_file: Path) -> list[str]:

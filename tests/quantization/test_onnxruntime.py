@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizerFast,
+)
 
 from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
-from hf_distill.quantization import onnxruntime
+from hf_distill.quantization import QuantizationOptions, onnxruntime
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
 from hf_distill.tasks import find_task
 
@@ -49,7 +55,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quantized(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quantized") / "onnxruntime"
     folder.mkdir()
-    ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, per_channel=True, instructions="auto")
+    ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, QuantizationOptions())
     return folder
 
 
@@ -150,3 +156,61 @@ def test_quantized_model_says_nearly_the_same(checkpoint: Path, quantized: Path)
     found: Any = forward_function(ONNXRuntimeBackend().load(quantized, TASK))(batch())
     difference = np.abs(np.asarray(found) - np.asarray(original)).mean()
     assert 0 < difference < 0.2 * np.asarray(original).std()
+
+
+def operators(folder: Path) -> set[str]:
+    import onnx
+
+    return {node.op_type for node in onnx.load(folder / "model_quantized.onnx").graph.node}
+
+
+@needs_optimum
+def test_attention_is_one_operator_unless_the_graph_is_left_as_it_is(
+    checkpoint: Path, quantized: Path, tmp_path: Path
+) -> None:
+    ONNXRuntimeBackend().quantize(checkpoint, tmp_path, TASK, QuantizationOptions(optimization="none"))
+    assert {"QAttention", "SkipLayerNormalization"} <= operators(quantized)
+    assert not {"QAttention", "SkipLayerNormalization"} & operators(tmp_path)
+
+
+SIZES = {
+    "vocab_size": 100, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2,
+    "num_labels": 3,
+}  # fmt: skip
+ARCHITECTURES = {
+    "bert": {},
+    "distilbert": {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 2},
+    "roberta": {},
+    "electra": {"embedding_size": 32},
+    "albert": {"embedding_size": 16},
+    "deberta-v2": {
+        "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "max_relative_positions": 16,
+        "position_buckets": 8,
+    },
+    "modernbert": {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
+    "mobilebert": {"embedding_size": 16, "intra_bottleneck_size": 16, "num_feedforward_networks": 1},
+}  # fmt: skip
+
+
+@needs_optimum
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_optimized_graph_says_the_same_wherever_the_padding_is(architecture: str, tmp_path: Path) -> None:
+    from optimum.onnxruntime import ORTModelForSequenceClassification
+
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(architecture, **{**SIZES, **ARCHITECTURES[architecture]}, initializer_range=0.2)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model.save_pretrained(tmp_path / "checkpoint")
+    exported = ORTModelForSequenceClassification.from_pretrained(tmp_path / "checkpoint", export=True)
+    exported.save_pretrained(tmp_path / "exported")
+    folder = onnxruntime._optimized(tmp_path / "exported", tmp_path / "optimized", "O2")
+    assert (folder == tmp_path / "exported") == (architecture == "mobilebert")
+    ids = torch.randint(5, 90, (4, 12))
+    mask = torch.ones_like(ids)
+    mask[1, 8:], mask[2, :5], mask[3, 4:7] = 0, 0, 0
+    found = ORTModelForSequenceClassification.from_pretrained(folder, file_name="model.onnx")(
+        input_ids=ids, attention_mask=mask
+    )
+    with torch.no_grad():
+        expected = model(input_ids=ids, attention_mask=mask).logits
+    torch.testing.assert_close(found.logits, expected, rtol=1e-3, atol=1e-5)
