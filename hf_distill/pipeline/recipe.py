@@ -133,6 +133,9 @@ class QuantizationSection(Section):
     """One quantized model."""
 
     backend: str = Field("onnxruntime", description="Which backend quantizes.")
+    mode: Literal["dynamic", "static"] = Field(
+        "dynamic", description="Whether the ranges of activations are measured as they come, or on training rows."
+    )
     per_channel: bool = Field(True, description="One scale for each output channel of a weight.")
     instructions: Literal["auto", "avx2", "avx512", "avx512_vnni", "arm64"] = Field(
         "auto", description="Which processor's int8 instructions to quantize for; auto: this machine's."
@@ -141,11 +144,15 @@ class QuantizationSection(Section):
         "O2",
         description="What is done to the graph beforehand; O2 fuses attention and the like, O3 approximates GELU.",
     )
+    calibration_rows: int = Field(256, ge=1, description="Training rows that mode static measures ranges on.")
+    calibration_method: Literal["minmax", "entropy", "percentile"] = Field(
+        "minmax", description="What a range of mode static is."
+    )
 
     @property
     def options(self) -> QuantizationOptions:
         """How the backend quantizes."""
-        return QuantizationOptions(self.per_channel, self.instructions, self.optimization)
+        return QuantizationOptions(**self.model_dump(exclude={"backend"}))
 
 
 class Recipe(Section):

@@ -281,7 +281,7 @@ class QuantizationStage(Stage):
         for section in context.recipe.quantization:
             with folder_written_aside(context.run.folder / "quantized" / section.backend) as folder:
                 find_backend(section.backend).quantize(
-                    context.run.folder / "student", folder, context.task, section.options
+                    context.run.folder / "student", folder, context.task, section.options, context.data.train
                 )
         return {"backends": [section.backend for section in context.recipe.quantization]}
 

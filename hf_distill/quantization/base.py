@@ -17,17 +17,25 @@ class QuantizationOptions:
     How a model is quantized.
 
     Args:
+        mode (`str`, *optional*, defaults to `"dynamic"`): Whether the ranges of activations are measured as they come,
+            or `"static"`: beforehand, on rows of the training split.
         per_channel (`bool`, *optional*, defaults to `True`): One scale for each output channel of a weight.
         instructions (`str`, *optional*, defaults to `"auto"`): Which processor's int8 instructions to quantize for:
             `"avx2"`, `"avx512"`, `"avx512_vnni"`, `"arm64"`, or `"auto"` for this machine's.
         optimization (`str`, *optional*, defaults to `"O2"`): What is done to the graph beforehand: `"none"`; `"O1"`,
             what is known of any graph; `"O2"`, one operator for what transformers do in many, such as attention;
             `"O3"`, and an approximation of GELU.
+        calibration_rows (`int`, *optional*, defaults to 256): Rows that ranges are measured on, at least 1.
+        calibration_method (`str`, *optional*, defaults to `"minmax"`): What a range is: `"minmax"`, all that was seen;
+            `"percentile"`, nearly all; `"entropy"`, what loses least of the distribution.
     """
 
+    mode: str = "dynamic"
     per_channel: bool = True
     instructions: str = "auto"
     optimization: str = "O2"
+    calibration_rows: int = 256
+    calibration_method: str = "minmax"
 
 
 class QuantizationBackend(ABC):
@@ -46,7 +54,9 @@ class QuantizationBackend(ABC):
         """
 
     @abstractmethod
-    def quantize(self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions) -> None:
+    def quantize(
+        self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
+    ) -> None:
         """
         Quantize a checkpoint.
 
@@ -55,6 +65,10 @@ class QuantizationBackend(ABC):
             folder (`Path`): Empty folder to write to: the model, its configuration and the tokenizer.
             task ([`Task`]): What the model is for.
             options ([`QuantizationOptions`]): How it is quantized.
+            rows (`Dataset`, *optional*): Tokenized rows of the training split, which mode static needs.
+
+        Raises:
+            InputError: If rows are needed and there are none, or if they lack what the model reads.
         """
 
     @abstractmethod

@@ -1,32 +1,38 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""Dynamic int8 with ONNX Runtime, through Optimum."""
+"""int8 with ONNX Runtime, through Optimum."""
 
 from __future__ import annotations
 
 import importlib.util
-import logging
 import platform
 import tempfile
 import warnings
-from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import AutoTokenizer
 
 from hf_distill.errors import InputError
 from hf_distill.quantization.base import QuantizationBackend, QuantizationOptions
+from hf_distill.quantization.calibration import calibration_examples, with_inputs
+from hf_distill.quantization.graph import FILE_NAME, load_graph, lookups_in_small_tables, nodes_of_head, optimize
 from hf_distill.tasks import Task
 
-logger = logging.getLogger(__name__)
-
 MODEL_FILE = "model_quantized.onnx"
+STATIC_OPERATORS = ("MatMul", "Gemm", "Attention", "Gather")
+"""What is quantized with ranges that are known beforehand; of what else there is, little is won and accuracy lost."""
+CALIBRATIONS = {"minmax": "minmax", "entropy": "entropy", "percentile": "percentiles"}
+"""What Optimum calls the methods."""
 
 
 class ONNXRuntimeBackend(QuantizationBackend):
     """
-    Weights in int8, activations quantized as they come; the head, which is small, stays in 32-bit floats.
+    Weights in int8; activations quantized as they come, or with ranges that were measured on training rows. The head,
+    which is small, stays in 32-bit floats.
 
     Source: the quantizer of optimum-onnx, `ORTQuantizer`.
     """
@@ -48,28 +54,31 @@ class ONNXRuntimeBackend(QuantizationBackend):
                 "own and run there, or leave it out here with --set quantization=[]"
             )
 
-    def quantize(self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions) -> None:
+    def quantize(
+        self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
+    ) -> None:
         """Export to ONNX, fuse operators and quantize; see [`QuantizationBackend.quantize`]."""
         from optimum.onnxruntime import ORTQuantizer
-        from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
-        instructions = _this_processor() if options.instructions == "auto" else options.instructions
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         with tempfile.TemporaryDirectory(dir=folder.parent) as aside, warnings.catch_warnings():
             # Tracing warns of constants that the exporter means to be constants.
             warnings.simplefilter("ignore")
-            exported = Path(aside) / "exported"
-            self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(exported)
+            source = Path(aside) / "exported"
+            self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(source)
             if options.optimization != "none":
-                exported = _optimized(exported, Path(aside) / "optimized", options.optimization)
-            configuration = getattr(AutoQuantizationConfig, instructions)(
-                is_static=False,
-                per_channel=options.per_channel,
-                # The head's rounding errors reach the scores as they are, and it is a small part of the size.
-                nodes_to_exclude=_nodes_of_head(exported / "model.onnx"),
-            )
-            quantizer = ORTQuantizer.from_pretrained(exported, file_name="model.onnx")
-            quantizer.quantize(save_dir=folder, quantization_config=configuration)
-        AutoTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
+                source = optimize(source, Path(aside) / "optimized", options.optimization)
+            graph = load_graph(source)
+            configuration = _configuration(options, graph)
+            quantizer = ORTQuantizer.from_pretrained(source, file_name=FILE_NAME)
+            ranges = None
+            if options.mode == "static":
+                names = [entry.name for entry in graph.input]
+                examples = calibration_examples(rows, options.calibration_rows, task.collator(tokenizer))
+                inputs = (with_inputs(example, names) for example in examples)
+                ranges = _calibrate(quantizer, inputs, configuration, options.calibration_method, Path(aside))
+            quantizer.quantize(configuration, folder, calibration_tensors_range=ranges)
+        tokenizer.save_pretrained(folder)
 
     def load(self, folder: Path, task: Task) -> Any:
         """Load the quantized model with the class that users will load it with, for as many threads as PyTorch has."""
@@ -95,43 +104,44 @@ class ONNXRuntimeBackend(QuantizationBackend):
         return getattr(optimum.onnxruntime, task.onnx_model)
 
 
-def _optimized(exported: Path, folder: Path, level: str) -> Path:
-    """Write the optimized graph to `folder`, and return where one is: `exported`, if there is nothing to be done."""
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-    from optimum.onnxruntime import ORTOptimizer
-    from optimum.onnxruntime.configuration import AutoOptimizationConfig
+def _configuration(options: QuantizationOptions, graph: Any) -> Any:
+    """Return Optimum's configuration of the quantizer."""
+    from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
-    # Attention would take the number of real tokens for the mask, which is wrong unless all padding is at the end.
-    configuration = getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
-    try:
-        ORTOptimizer.from_pretrained(exported).optimize(configuration, folder)
-    except NotImplementedError:
-        logger.warning("onnxruntime: has no optimization for this architecture, which is quantized as it is")
-        return exported
-    # The quantizer does not know the types of what fused operators return unless the graph says so.
-    quant_pre_process(
-        str(folder / "model_optimized.onnx"),
-        str(folder / "model.onnx"),
-        skip_optimization=True,
-        skip_onnx_shape=True,
-        auto_merge=True,
+    instructions = _this_processor() if options.instructions == "auto" else options.instructions
+    # The head's rounding errors reach the scores as they are, and it is a small part of the size.
+    kept, operators = nodes_of_head(graph), {}
+    if options.mode == "static":
+        kept += lookups_in_small_tables(graph)
+        operators["operators_to_quantize"] = list(STATIC_OPERATORS)
+    return getattr(AutoQuantizationConfig, instructions)(
+        is_static=options.mode == "static", per_channel=options.per_channel, nodes_to_exclude=kept, **operators
     )
-    return folder
 
 
-def _nodes_of_head(model_file: Path) -> list[str]:
-    """Return the names of the head's matrix products; the body is the part of the model that has most of them."""
-    import onnx
+def _calibrate(
+    quantizer: Any, inputs: Iterator[dict[str, list]], configuration: Any, method: str, folder: Path
+) -> dict[str, Any]:
+    """Return the ranges of activations, measured on one row at a time, so that memory does not grow with them."""
+    from optimum.onnxruntime.configuration import AutoCalibrationConfig
 
-    graph = onnx.load(model_file, load_external_data=False).graph
-    # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul. Of a node with another
-    # name nothing is known, and it is quantized.
-    products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
-    parts = {name: name.split("/")[1] for name in products if name.startswith("/")}
-    body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
-    head = [name for name, part in parts.items() if part != body]
-    # ONNX Runtime makes a MatMul of this name and an Add of every Gemm before it looks at what to leave out.
-    return [*head, *(f"{name}_MatMul" for name in head)]
+    calibration = None
+    for row in inputs:
+        # What is measured together must have one length.
+        part = Dataset.from_list([row])
+        # Without a method the row is added to those before; with one it would begin anew.
+        calibration = (
+            getattr(AutoCalibrationConfig, CALIBRATIONS[method])(part)
+            if calibration is None
+            else replace(calibration, method=None)
+        )
+        quantizer.partial_fit(
+            part,
+            calibration,
+            onnx_augmented_model_name=str(folder / "augmented.onnx"),
+            operators_to_quantize=configuration.operators_to_quantize,
+        )
+    return quantizer.compute_ranges()
 
 
 def _this_processor() -> str:

@@ -40,7 +40,17 @@ WHOLE = {
     "training": {"learning_rate": 1e-4, "warmup_ratio": 0.1, "bf16": False},
     "baseline": {"training": {"learning_rate": 1e-5}},
     "evaluation": {"split": "test", "max_samples": 10, "batch_size": 8, "latency_rounds": 3},
-    "quantization": [{"backend": "onnxruntime", "per_channel": False, "instructions": "avx2"}],
+    "quantization": [
+        {
+            "backend": "onnxruntime",
+            "mode": "static",
+            "per_channel": False,
+            "instructions": "avx2",
+            "optimization": "O1",
+            "calibration_rows": 64,
+            "calibration_method": "entropy",
+        }
+    ],
 }
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from datasets import Dataset
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -22,6 +24,7 @@ from transformers import (
 from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions, onnxruntime
+from hf_distill.quantization.graph import nodes_of_head, optimize
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
 from hf_distill.tasks import find_task
 
@@ -131,13 +134,11 @@ def test_weights_are_in_int8(quantized: Path) -> None:
         (["MatMul_1", "MatMul_2", ""], []),
     ],
 )
-def test_head_is_told_by_the_names_of_its_nodes(names: list[str], head: list[str], tmp_path: Path) -> None:
-    import onnx
+def test_head_is_told_by_the_names_of_its_nodes(names: list[str], head: list[str]) -> None:
     from onnx import helper
 
     nodes = [helper.make_node("MatMul", ["x", "y"], [f"z{place}"], name=name) for place, name in enumerate(names)]
-    onnx.save(helper.make_model(helper.make_graph(nodes, "graph", [], [])), tmp_path / "model.onnx")
-    assert onnxruntime._nodes_of_head(tmp_path / "model.onnx") == head
+    assert nodes_of_head(helper.make_graph(nodes, "graph", [], [])) == head
 
 
 @needs_optimum
@@ -203,7 +204,7 @@ def test_the_optimized_graph_says_the_same_wherever_the_padding_is(architecture:
     model.save_pretrained(tmp_path / "checkpoint")
     exported = ORTModelForSequenceClassification.from_pretrained(tmp_path / "checkpoint", export=True)
     exported.save_pretrained(tmp_path / "exported")
-    folder = onnxruntime._optimized(tmp_path / "exported", tmp_path / "optimized", "O2")
+    folder = optimize(tmp_path / "exported", tmp_path / "optimized", "O2")
     assert (folder == tmp_path / "exported") == (architecture == "mobilebert")
     ids = torch.randint(5, 90, (4, 12))
     mask = torch.ones_like(ids)
@@ -214,3 +215,88 @@ def test_the_optimized_graph_says_the_same_wherever_the_padding_is(architecture:
     with torch.no_grad():
         expected = model(input_ids=ids, attention_mask=mask).logits
     torch.testing.assert_close(found.logits, expected, rtol=1e-3, atol=1e-5)
+
+
+def rows(number: int) -> Dataset:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(3, 12, (number,), generator=generator).tolist()
+    ids = [torch.randint(5, 13, (length,), generator=generator).tolist() for length in lengths]
+    masks = {"attention_mask": [[1] * len(row) for row in ids], "token_type_ids": [[0] * len(row) for row in ids]}
+    return Dataset.from_dict({"input_ids": ids, **masks})
+
+
+def static(checkpoint: Path, folder: Path, number: int = 40, **options: Any) -> Path:
+    folder.mkdir()
+    chosen = QuantizationOptions(mode="static", **options)
+    ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, chosen, rows(number))
+    return folder
+
+
+def operators_with_int8_weights(folder: Path) -> Counter[str]:
+    import onnx
+
+    graph = onnx.load(folder / "model_quantized.onnx").graph
+    kinds = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    weights = {tensor.name for tensor in graph.initializer if tensor.data_type in kinds}
+    read = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in weights}
+    return Counter(node.op_type for node in graph.node if read & set(node.input))
+
+
+@needs_optimum
+@pytest.mark.parametrize("optimization", ["none", "O2"])
+def test_ranges_known_beforehand_are_of_products_and_large_tables_alone(
+    optimization: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The table of words has 13 x 32 numbers, that of positions 512 x 32, that of segments 2 x 32.
+    monkeypatch.setattr("hf_distill.quantization.graph.SMALL_TABLE", 100)
+    found = operators_with_int8_weights(static(checkpoint, tmp_path / "model", optimization=optimization))
+    products = {"MatMul", "Gemm", *(["Attention"] if optimization == "O2" else [])}
+    assert found.pop("Gather") == 2
+    assert set(found) == products
+    # Two layers, the pooler, and no head.
+    assert found["Gemm"] == 1
+
+
+@needs_optimum
+@pytest.mark.parametrize("method", ["minmax", "entropy", "percentile"])
+def test_a_model_with_ranges_known_beforehand_says_nearly_the_same(
+    method: str, checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = static(checkpoint, tmp_path / "model", calibration_method=method)
+    original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
+    found: Any = forward_function(ONNXRuntimeBackend().load(folder, TASK))(batch())
+    assert 0 < (found - original).abs().mean() < 0.2 * original.std()
+
+
+@needs_optimum
+def test_ranges_are_those_of_all_rows(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from optimum.onnxruntime import ORTQuantizer
+
+    found = {}
+    compute = ORTQuantizer.compute_ranges
+
+    def keep(quantizer: ORTQuantizer) -> Any:
+        ranges = compute(quantizer)
+        found[number] = {name: entry.range_value for name, entry in ranges.items()}
+        return ranges
+
+    monkeypatch.setattr(ORTQuantizer, "compute_ranges", keep)
+    for number in (2, 40):
+        static(checkpoint, tmp_path / str(number), number=number)
+    assert found[2].keys() == found[40].keys()
+    assert all(few[0] >= many[0] and few[1] <= many[1] for few, many in zip(found[2].values(), found[40].values()))
+    assert any(few != many for few, many in zip(found[2].values(), found[40].values()))
+
+
+@needs_optimum
+def test_ranges_need_rows(checkpoint: Path, tmp_path: Path) -> None:
+    for given, message in (
+        (None, "measures the ranges of activations on training rows, and there are none; choose mode dynamic"),
+        (rows(3).select([]), "there are none"),
+    ):
+        folder = tmp_path / "model"
+        folder.mkdir(exist_ok=True)
+        with pytest.raises(InputError, match=message) as caught:
+            ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, QuantizationOptions(mode="static"), given)
+        assert "\n" not in str(caught.value)
+        assert not any(folder.iterdir())

@@ -1,0 +1,75 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""What is known of, and done to, an exported ONNX graph before it is quantized."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "model.onnx"
+SMALL_TABLE = 2**16
+"""Numbers of a table below which its bytes do not matter, and its rounding errors would."""
+
+
+def optimize(exported: Path, folder: Path, level: str) -> Path:
+    """
+    Write the optimized graph.
+
+    Args:
+        exported (`Path`): Folder with the exported model.
+        folder (`Path`): Folder to write to.
+        level (`str`): `"O1"`, `"O2"` or `"O3"`.
+
+    Returns:
+        `Path`: `folder`, or `exported` if nothing is known of the architecture.
+    """
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+    from optimum.onnxruntime import ORTOptimizer
+    from optimum.onnxruntime.configuration import AutoOptimizationConfig
+
+    # Attention would take the number of real tokens for the mask, which is wrong unless all padding is at the end.
+    configuration = getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
+    try:
+        ORTOptimizer.from_pretrained(exported).optimize(configuration, folder)
+    except NotImplementedError:
+        logger.warning("onnxruntime: has no optimization for this architecture, which is quantized as it is")
+        return exported
+    # The quantizer does not know the types of what fused operators return unless the graph says so.
+    quant_pre_process(
+        str(folder / "model_optimized.onnx"),
+        str(folder / FILE_NAME),
+        skip_optimization=True,
+        skip_onnx_shape=True,
+        auto_merge=True,
+    )
+    return folder
+
+
+def load_graph(folder: Path) -> Any:
+    """Return the graph of an exported model."""
+    import onnx
+
+    return onnx.load(folder / FILE_NAME, load_external_data=False).graph
+
+
+def nodes_of_head(graph: Any) -> list[str]:
+    """Return the names of the head's matrix products; the body is the part of the model that has most of them."""
+    # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul. Of a node with another
+    # name nothing is known, and it is quantized.
+    products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
+    parts = {name: name.split("/")[1] for name in products if name.startswith("/")}
+    body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
+    head = [name for name, part in parts.items() if part != body]
+    # ONNX Runtime makes a MatMul of this name and an Add of every Gemm before it looks at what to leave out.
+    return [*head, *(f"{name}_MatMul" for name in head)]
+
+
+def lookups_in_small_tables(graph: Any) -> list[str]:
+    """Return the names of the nodes that look something up in a small table, or in what is no table at all."""
+    tables = {tensor.name for tensor in graph.initializer if math.prod(tensor.dims) >= SMALL_TABLE}
+    return [node.name for node in graph.node if node.op_type == "Gather" and node.input[0] not in tables]
