@@ -59,6 +59,18 @@ def folder_written_aside(folder: Path) -> Iterator[Path]:
     move_folder(aside, folder)
 
 
+@contextmanager
+def scratch_folder(beside: Path) -> Iterator[Path]:
+    """Give an empty folder beside another one, for what is needed meanwhile; a killed start's is taken over."""
+    path = beside.with_name(f".{beside.name}.scratch")
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def move_folder(source: Path, folder: Path) -> None:
     """Give a complete folder another name, in place of what had it."""
     shutil.rmtree(folder, ignore_errors=True)

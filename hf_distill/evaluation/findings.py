@@ -37,7 +37,9 @@ def findings(report: Mapping[str, Any]) -> list[str]:
         sentences += _gain_of_distillation(metric, student, baseline)
         sentences += _kept_of_teacher(metric, student, teacher) if teacher else []
         sentences += [
-            _change_by_quantization(metric, row, student) for row in models.values() if row.kind == "quantized"
+            _change_by_quantization(metric, row, student) + _kept_in_floats(report[row.model].get("budget"))
+            for row in models.values()
+            if row.kind == "quantized"
         ]
         sentences += _effect_of_chance(metric, report, student)
     return sentences
@@ -135,6 +137,17 @@ def _change_by_quantization(metric: str, quantized: ComparisonRow, student: Comp
     if quantized.latency_batch_1 and student.latency_batch_1:
         parts.append(f"{student.latency_batch_1 / quantized.latency_batch_1:.2f} times its speed at batch 1")
     return f"{score}{', ' if parts else ''}{' and '.join(parts)}."
+
+
+def _kept_in_floats(budget: Mapping[str, Any] | None) -> str:
+    """What it took to keep a quantized model within what the recipe allows it to lose; nothing if it took nothing."""
+    if not budget or (budget["held"] and not budget["kept"]):
+        return ""
+    lost = f"{budget['drop_of_all']:.4f} was lost on the {budget['measured_on']} split with all of them in int8"
+    kept = f" {len(budget['kept'])} of its {budget['operators']} operators stay in floats, for {lost}"
+    return (
+        f"{kept}." if budget["held"] else f"{kept}; even so {budget['drop']:.4f} is lost, more than the recipe allows."
+    )
 
 
 def _effect_of_chance(metric: str, report: Mapping[str, Any], student: ComparisonRow) -> list[str]:

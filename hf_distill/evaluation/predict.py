@@ -52,6 +52,7 @@ def predict(
     collator: Any,
     batch_size: int,
     description: str = "Predicting",
+    alone: bool = False,
 ) -> list[np.ndarray]:
     """
     Predict the label ids of every row, in the order of the rows; several processes take a share each.
@@ -63,6 +64,7 @@ def predict(
         collator (`Callable`): Makes a batch.
         batch_size (`int`): Rows in a batch.
         description (`str`, *optional*): What the progress bar says.
+        alone (`bool`, *optional*, defaults to `False`): Whether this process takes all rows, and no other takes part.
 
     Returns:
         `list[np.ndarray]`: What `task.predictions` returns for each row.
@@ -72,7 +74,7 @@ def predict(
     batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
     state = processes()
     # The same batches in any number of processes, and so the same predictions.
-    mine = batches[state.process_index :: state.num_processes]
+    mine = batches if alone else batches[state.process_index :: state.num_processes]
     found: list[tuple[int, np.ndarray]] = []
     for batch, places in zip(
         tqdm(
@@ -85,7 +87,8 @@ def predict(
     ):
         found += zip(places, task.predictions(forward(batch), batch))
     # In the order of the rows: numbers stand before the predictions, and none twice.
-    return [prediction for _, prediction in sorted(gather_object(found), key=itemgetter(0))]
+    found = found if alone else gather_object(found)
+    return [prediction for _, prediction in sorted(found, key=itemgetter(0))]
 
 
 def agreement(one: list[np.ndarray], other: list[np.ndarray]) -> float:

@@ -95,7 +95,8 @@ class _ScaledCodec(Codec):
     def encode(self, vectors: torch.Tensor) -> torch.Tensor:
         """Store vectors `(..., width)` as bytes `(..., size)`."""
         vectors = vectors.float()
-        largest = torch.linalg.vector_norm(vectors, float("inf"), dim=-1, keepdim=True)
+        # The norm that is this takes ten times as long.
+        largest = torch.maximum(vectors.amax(-1, keepdim=True), -vectors.amin(-1, keepdim=True))
         fractions = vectors / largest.clamp(min=torch.finfo(torch.float32).tiny)
         stored = torch.empty(*vectors.shape[:-1], self.size, dtype=torch.uint8, device=vectors.device)
         self._put_codes(fractions, stored[..., : self.width])

@@ -59,6 +59,9 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     for name in report:
         if report[name]["parameters"] is None:
             report[name]["parameters"] = report["student"]["parameters"]
+        budget = context.run.stage("quantization").get("budgets", {}).get(name.partition("/")[2])
+        if budget:
+            report[name]["budget"] = budget
     report |= {
         "primary_metric": task.primary_metric,
         "task": task.name,

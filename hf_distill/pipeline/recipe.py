@@ -148,11 +148,17 @@ class QuantizationSection(Section):
     calibration_method: Literal["minmax", "entropy", "percentile"] = Field(
         "minmax", description="What a range of mode static is."
     )
+    max_drop: float | None = Field(
+        0.01,
+        ge=0,
+        description="What may be lost of the primary metric; operators are kept in floats until it is not more. "
+        "null: whatever is lost.",
+    )
 
     @property
     def options(self) -> QuantizationOptions:
         """How the backend quantizes."""
-        return QuantizationOptions(**self.model_dump(exclude={"backend"}))
+        return QuantizationOptions(**self.model_dump(exclude={"backend", "max_drop"}))
 
 
 class Recipe(Section):

@@ -16,10 +16,10 @@ from hf_distill.pipeline.cards import write_cards
 from hf_distill.pipeline.context import Context, new_head_model
 from hf_distill.pipeline.measure import evaluate_run
 from hf_distill.pipeline.models import make_student, resolve_model
+from hf_distill.pipeline.quantize import quantize_student
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.training import make_arguments, shared_budget, teacher_options, train
 from hf_distill.processes import processes
-from hf_distill.quantization import find_backend
 from hf_distill.training_args import DistillationTrainingArguments
 
 
@@ -278,12 +278,11 @@ class QuantizationStage(Stage):
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Quantize with every backend that the recipe lists."""
+        budgets = {}
         for section in context.recipe.quantization:
             with folder_written_aside(context.run.folder / "quantized" / section.backend) as folder:
-                find_backend(section.backend).quantize(
-                    context.run.folder / "student", folder, context.task, section.options, context.data.train
-                )
-        return {"backends": [section.backend for section in context.recipe.quantization]}
+                budgets[section.backend] = quantize_student(context, section, folder)
+        return {"backends": list(budgets), "budgets": budgets}
 
 
 class EvaluationStage(Stage):

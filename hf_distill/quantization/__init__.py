@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hf_distill.quantization.base import QuantizationBackend, QuantizationOptions
+from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
 from hf_distill.quantization.catalogue import find_backend, list_backends
 
-__all__ = ["QuantizationBackend", "QuantizationOptions", "find_backend", "list_backends"]
+__all__ = ["QuantizableModel", "QuantizationBackend", "QuantizationOptions", "find_backend", "list_backends"]

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hf_distill.files import scratch_folder
 from hf_distill.tasks import Task
 
 
@@ -38,6 +40,23 @@ class QuantizationOptions:
     calibration_method: str = "minmax"
 
 
+class QuantizableModel(ABC):
+    """A model that can be quantized, all of it or a part."""
+
+    operators: Sequence[str]
+    """What may be kept in floats."""
+
+    @abstractmethod
+    def write(self, folder: Path, keep: Collection[str] = ()) -> None:
+        """
+        Write the quantized model, its configuration and the tokenizer.
+
+        Args:
+            folder (`Path`): Empty folder to write to.
+            keep (`Collection[str]`, *optional*): Operators that stay in floats.
+        """
+
+
 class QuantizationBackend(ABC):
     """From a folder with a transformers checkpoint to a folder with its quantized model."""
 
@@ -54,15 +73,15 @@ class QuantizationBackend(ABC):
         """
 
     @abstractmethod
-    def quantize(
-        self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
-    ) -> None:
+    def prepare(
+        self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
+    ) -> QuantizableModel:
         """
-        Quantize a checkpoint.
+        Make all that is needed to quantize a checkpoint.
 
         Args:
             checkpoint (`Path`): Folder with model and tokenizer.
-            folder (`Path`): Empty folder to write to: the model, its configuration and the tokenizer.
+            aside (`Path`): Empty folder for files that are needed until the model is written.
             task ([`Task`]): What the model is for.
             options ([`QuantizationOptions`]): How it is quantized.
             rows (`Dataset`, *optional*): Tokenized rows of the training split, which mode static needs.
@@ -71,9 +90,16 @@ class QuantizationBackend(ABC):
             InputError: If rows are needed and there are none, or if they lack what the model reads.
         """
 
+    def quantize(
+        self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
+    ) -> None:
+        """Quantize a checkpoint, and write model, configuration and tokenizer to the empty `folder`; see `prepare`."""
+        with scratch_folder(folder) as aside:
+            self.prepare(checkpoint, aside, task, options, rows).write(folder)
+
     @abstractmethod
     def load(self, folder: Path, task: Task) -> Any:
-        """Load what `quantize` wrote."""
+        """Load what was written."""
 
     @abstractmethod
     def loading_code(self, name: str, task: Task) -> str:

@@ -6,12 +6,14 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 logger = logging.getLogger(__name__)
 
 FILE_NAME = "model.onnx"
+PRODUCTS = ("MatMul", "Gemm", "Attention")
 SMALL_TABLE = 2**16
 """Numbers of a table below which its bytes do not matter, and its rounding errors would."""
 
@@ -64,9 +66,22 @@ def nodes_of_head(graph: Any) -> list[str]:
     products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
     parts = {name: name.split("/")[1] for name in products if name.startswith("/")}
     body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
-    head = [name for name, part in parts.items() if part != body]
-    # ONNX Runtime makes a MatMul of this name and an Add of every Gemm before it looks at what to leave out.
-    return [*head, *(f"{name}_MatMul" for name in head)]
+    return [name for name, part in parts.items() if part != body]
+
+
+def products_with_weights(graph: Any, without: Collection[str]) -> list[str]:
+    """Return the names of the nodes that multiply with what was learnt, but for those named."""
+    weights = {tensor.name for tensor in graph.initializer}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type in PRODUCTS and node.input[1] in weights and node.name not in without
+    ]
+
+
+def names_for_quantizer(names: Iterable[str]) -> list[str]:
+    """Return the names by which the quantizer leaves nodes out: it makes a MatMul and an Add of every Gemm before."""
+    return [form for name in names for form in (name, f"{name}_MatMul")]
 
 
 def lookups_in_small_tables(graph: Any) -> list[str]:

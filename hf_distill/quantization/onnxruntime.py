@@ -5,21 +5,28 @@ from __future__ import annotations
 
 import importlib.util
 import platform
-import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
-from hf_distill.quantization.base import QuantizationBackend, QuantizationOptions
+from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
-from hf_distill.quantization.graph import FILE_NAME, load_graph, lookups_in_small_tables, nodes_of_head, optimize
+from hf_distill.quantization.graph import (
+    FILE_NAME,
+    load_graph,
+    lookups_in_small_tables,
+    names_for_quantizer,
+    nodes_of_head,
+    optimize,
+    products_with_weights,
+)
 from hf_distill.tasks import Task
 
 MODEL_FILE = "model_quantized.onnx"
@@ -54,31 +61,23 @@ class ONNXRuntimeBackend(QuantizationBackend):
                 "own and run there, or leave it out here with --set quantization=[]"
             )
 
-    def quantize(
-        self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
-    ) -> None:
-        """Export to ONNX, fuse operators and quantize; see [`QuantizationBackend.quantize`]."""
-        from optimum.onnxruntime import ORTQuantizer
-
+    def prepare(
+        self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
+    ) -> ONNXModel:
+        """Export to ONNX, fuse operators and measure ranges; see [`QuantizationBackend.prepare`]."""
         tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as aside, warnings.catch_warnings():
+        with warnings.catch_warnings():
             # Tracing warns of constants that the exporter means to be constants.
             warnings.simplefilter("ignore")
-            source = Path(aside) / "exported"
+            source = aside / "exported"
             self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(source)
             if options.optimization != "none":
-                source = optimize(source, Path(aside) / "optimized", options.optimization)
-            graph = load_graph(source)
-            configuration = _configuration(options, graph)
-            quantizer = ORTQuantizer.from_pretrained(source, file_name=FILE_NAME)
-            ranges = None
-            if options.mode == "static":
-                names = [entry.name for entry in graph.input]
-                examples = calibration_examples(rows, options.calibration_rows, task.collator(tokenizer))
-                inputs = (with_inputs(example, names) for example in examples)
-                ranges = _calibrate(quantizer, inputs, configuration, options.calibration_method, Path(aside))
-            quantizer.quantize(configuration, folder, calibration_tensors_range=ranges)
-        tokenizer.save_pretrained(folder)
+                source = optimize(source, aside / "optimized", options.optimization)
+        model = ONNXModel(source, options, tokenizer)
+        if options.mode == "static":
+            examples = calibration_examples(rows, options.calibration_rows, task.collator(tokenizer))
+            model.calibrate(examples, options.calibration_method)
+        return model
 
     def load(self, folder: Path, task: Task) -> Any:
         """Load the quantized model with the class that users will load it with, for as many threads as PyTorch has."""
@@ -104,44 +103,81 @@ class ONNXRuntimeBackend(QuantizationBackend):
         return getattr(optimum.onnxruntime, task.onnx_model)
 
 
-def _configuration(options: QuantizationOptions, graph: Any) -> Any:
-    """Return Optimum's configuration of the quantizer."""
-    from optimum.onnxruntime.configuration import AutoQuantizationConfig
+class ONNXModel(QuantizableModel):
+    """
+    An exported model.
 
-    instructions = _this_processor() if options.instructions == "auto" else options.instructions
-    # The head's rounding errors reach the scores as they are, and it is a small part of the size.
-    kept, operators = nodes_of_head(graph), {}
-    if options.mode == "static":
-        kept += lookups_in_small_tables(graph)
-        operators["operators_to_quantize"] = list(STATIC_OPERATORS)
-    return getattr(AutoQuantizationConfig, instructions)(
-        is_static=options.mode == "static", per_channel=options.per_channel, nodes_to_exclude=kept, **operators
-    )
+    Args:
+        source (`Path`): Folder with its graph.
+        options ([`QuantizationOptions`]): How it is quantized.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+    """
 
+    def __init__(self, source: Path, options: QuantizationOptions, tokenizer: PreTrainedTokenizerBase):
+        self._source, self._options, self._tokenizer = source, options, tokenizer
+        graph = load_graph(source)
+        self._inputs = [entry.name for entry in graph.input]
+        # The head's rounding errors reach the scores as they are, and it is a small part of the size.
+        self._never = nodes_of_head(graph)
+        self.operators = products_with_weights(graph, self._never)
+        if options.mode == "static":
+            self._never += lookups_in_small_tables(graph)
+        self._ranges: dict[str, Any] | None = None
 
-def _calibrate(
-    quantizer: Any, inputs: Iterator[dict[str, list]], configuration: Any, method: str, folder: Path
-) -> dict[str, Any]:
-    """Return the ranges of activations, measured on one row at a time, so that memory does not grow with them."""
-    from optimum.onnxruntime.configuration import AutoCalibrationConfig
+    def write(self, folder: Path, keep: Collection[str] = ()) -> None:
+        """Quantize; see [`QuantizableModel.write`]."""
+        from optimum.onnxruntime import ORTQuantizer
 
-    calibration = None
-    for row in inputs:
-        # What is measured together must have one length.
-        part = Dataset.from_list([row])
-        # Without a method the row is added to those before; with one it would begin anew.
-        calibration = (
-            getattr(AutoCalibrationConfig, CALIBRATIONS[method])(part)
-            if calibration is None
-            else replace(calibration, method=None)
+        quantizer = ORTQuantizer.from_pretrained(self._source, file_name=FILE_NAME)
+        quantizer.quantize(self._configuration(keep), folder, calibration_tensors_range=self._ranges)
+        self._tokenizer.save_pretrained(folder)
+
+    def calibrate(self, examples: Iterable[dict[str, torch.Tensor]], method: str) -> None:
+        """
+        Measure the ranges of activations, on one row at a time, so that memory does not grow with them.
+
+        Args:
+            examples (`Iterable`): Batches of a row each.
+            method (`str`): What a range is; see [`QuantizationOptions`].
+
+        Raises:
+            InputError: If rows lack what the model reads.
+        """
+        from optimum.onnxruntime import ORTQuantizer
+        from optimum.onnxruntime.configuration import AutoCalibrationConfig
+
+        quantizer = ORTQuantizer.from_pretrained(self._source, file_name=FILE_NAME)
+        calibration = None
+        for example in examples:
+            # What is measured together must have one length.
+            row = Dataset.from_list([with_inputs(example, self._inputs)])
+            # Without a method the row is added to those before; with one it would begin anew.
+            calibration = (
+                getattr(AutoCalibrationConfig, CALIBRATIONS[method])(row)
+                if calibration is None
+                else replace(calibration, method=None)
+            )
+            quantizer.partial_fit(
+                row,
+                calibration,
+                onnx_augmented_model_name=str(self._source / "augmented.onnx"),
+                operators_to_quantize=list(STATIC_OPERATORS),
+            )
+        self._ranges = quantizer.compute_ranges()
+
+    def _configuration(self, keep: Collection[str]) -> Any:
+        """Return Optimum's configuration of the quantizer."""
+        from optimum.onnxruntime.configuration import AutoQuantizationConfig
+
+        options = self._options
+        instructions = _this_processor() if options.instructions == "auto" else options.instructions
+        operators = {"operators_to_quantize": list(STATIC_OPERATORS)} if options.mode == "static" else {}
+        return getattr(AutoQuantizationConfig, instructions)(
+            is_static=options.mode == "static",
+            per_channel=options.per_channel,
+            nodes_to_exclude=names_for_quantizer([*self._never, *keep]),
+            **operators,
         )
-        quantizer.partial_fit(
-            part,
-            calibration,
-            onnx_augmented_model_name=str(folder / "augmented.onnx"),
-            operators_to_quantize=configuration.operators_to_quantize,
-        )
-    return quantizer.compute_ranges()
 
 
 def _this_processor() -> str:

@@ -23,6 +23,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trai
 
 from hf_distill.errors import InputError
 from hf_distill.pipeline import stages, training
+from hf_distill.pipeline.quantize import _Measure
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.quantization import find_backend
@@ -443,6 +444,26 @@ def test_quantize_makes_the_quantized_model_again(run: Path, command: Callable) 
     assert result.status == 0, result.err
     assert (run / "quantized" / "onnxruntime" / "model_quantized.onnx").is_file()
     assert (run / "quantized" / "onnxruntime" / "README.md").is_file()
+
+
+@pytest.mark.skipif(not QUANTIZES, reason="needs optimum-onnx")
+def test_operators_stay_in_floats_where_int8_loses_too_much(
+    run: Path, command: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnx
+
+    def operators(folder: Path) -> set[str]:
+        return {node.op_type for node in onnx.load(folder / "model_quantized.onnx").graph.node}
+
+    monkeypatch.setattr(_Measure, "drop", lambda self, folder: 0.02 * ("QAttention" in operators(folder)))
+    result = command("quantize", run)
+    assert result.status == 0, result.err
+    assert "QAttention" not in operators(run / "quantized" / "onnxruntime")
+    budget = report_of(run)["quantized/onnxruntime"]["budget"]
+    assert budget["held"] and budget["drop_of_all"] == 0.02 and budget["measured_on"] == "test"
+    assert {name for name in budget["kept"] if name.startswith("Attention")}
+    assert f"{len(budget['kept'])} of its {budget['operators']} operators stay in floats" in result.out
+    assert [path.name for path in (run / "quantized").iterdir()] == ["onnxruntime"]
 
 
 def test_quantize_of_a_recipe_without_quantization_is_a_mistake(setup: Any, tmp_path: Path, command: Callable) -> None:

@@ -123,6 +123,25 @@ def test_teacher_below_the_baseline_is_warned_of_first(report):
     )
 
 
+def test_what_stays_in_floats_is_said_with_what_it_is_for(report):
+    before = findings(report)
+    budget = {
+        "drop": 0.008, "drop_of_all": 0.0213, "kept": ["a", "b"], "operators": 9, "held": True,
+        "measured_on": "validation",
+    }  # fmt: skip
+    report["quantized/onnxruntime"]["budget"] = budget
+    said = " 2 of its 9 operators stay in floats, for 0.0213 was lost on the validation split with all of them in int8"
+    after = findings(report)
+    changed = [(old, new) for old, new in zip(before, after) if old != new]
+    assert changed == [(changed[0][0], f"{changed[0][0]}{said}.")]
+    budget["held"] = False
+    assert findings(report)[after.index(changed[0][1])].endswith(
+        f"{said}; even so 0.0080 is lost, more than the recipe allows."
+    )
+    report["quantized/onnxruntime"]["budget"] = {**budget, "held": True, "kept": []}
+    assert findings(report) == before
+
+
 def test_a_student_below_the_baseline_gained_nothing(report):
     report["student"]["metrics"]["accuracy"] = 0.9
     assert findings(report)[0] == (

@@ -49,6 +49,7 @@ WHOLE = {
             "optimization": "O1",
             "calibration_rows": 64,
             "calibration_method": "entropy",
+            "max_drop": 0.02,
         }
     ],
 }

@@ -130,7 +130,7 @@ def test_weights_are_in_int8(quantized: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "head"),
     [
-        (["/bert/a/MatMul", "/bert/b/MatMul", "/classifier/Gemm"], ["/classifier/Gemm", "/classifier/Gemm_MatMul"]),
+        (["/bert/a/MatMul", "/bert/b/MatMul", "/classifier/Gemm"], ["/classifier/Gemm"]),
         (["MatMul_1", "MatMul_2", ""], []),
     ],
 )
@@ -300,3 +300,25 @@ def test_ranges_need_rows(checkpoint: Path, tmp_path: Path) -> None:
             ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, QuantizationOptions(mode="static"), given)
         assert "\n" not in str(caught.value)
         assert not any(folder.iterdir())
+
+
+@needs_optimum
+@pytest.mark.parametrize("mode", ["dynamic", "static"])
+def test_operators_that_are_kept_stay_in_floats(mode: str, checkpoint: Path, tmp_path: Path) -> None:
+    import onnx
+
+    weights = {}
+    for name in ("source", "all", "part", "none"):
+        (tmp_path / name).mkdir()
+    model = ONNXRuntimeBackend().prepare(
+        checkpoint, tmp_path / "source", TASK, QuantizationOptions(mode=mode), rows(8)
+    )
+    # Attention, what follows it and two more in each layer, and the pooler.
+    assert len(model.operators) == 2 * 4 + 1
+    for name, keep in (("all", []), ("part", model.operators[:1]), ("none", model.operators)):
+        model.write(tmp_path / name, keep)
+        graph = onnx.load(tmp_path / name / "model_quantized.onnx").graph
+        int8 = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+        weights[name] = sum(tensor.data_type in int8 and len(tensor.dims) == 2 for tensor in graph.initializer)
+    tables = 0 if mode == "static" else 3
+    assert weights == {"all": 9 + tables, "part": 8 + tables, "none": tables}
