@@ -69,32 +69,33 @@ def quantize_within(
     Raises:
         InputError: If the metric is not a number.
     """
-    tried: dict[int, float] = {}
+    lost: dict[int, float] = {}
 
-    def attempt(number: int) -> Path:
-        path = aside / f"kept_{number}"
-        if number not in tried:
-            _write(model, path, worst[:number])
-            tried[number] = drop(path)
-            if math.isnan(tried[number]):
-                raise InputError("quantization: the metric of the quantized model is not a number; see its data")
-        return path
+    def lost_with(kept: list[str]) -> float:
+        path = aside / f"kept_{len(kept)}"
+        _write(model, path, kept)
+        found = lost[len(kept)] = drop(path)
+        if math.isnan(found):
+            raise InputError("quantization: the metric of the quantized model is not a number; see its data")
+        return found
 
     worst: list[str] = []
-    attempt(0)
-    if tried[0] > max_drop:
+    if lost_with([]) > max_drop:
         worst = _by_error(model, aside, error)
         # The fewest that are enough lie between these two.
         too_few, enough = 0, len(worst)
         while enough - too_few > 1:
             middle = (too_few + enough) // 2
-            attempt(middle)
-            too_few, enough = (middle, enough) if tried[middle] > max_drop else (too_few, middle)
-        attempt(enough)
-    within = [number for number, found in tried.items() if found <= max_drop]
-    number = min(within) if within else min(tried, key=tried.get)
-    move_folder(attempt(number), folder)
-    outcome = BudgetOutcome(tried[number], tried[0], worst[:number], len(model.operators), bool(within))
+            if lost_with(worst[:middle]) > max_drop:
+                too_few = middle
+            else:
+                enough = middle
+        if enough == len(worst):
+            lost_with(worst)
+    within = [number for number, found in lost.items() if found <= max_drop]
+    number = min(within) if within else min(lost, key=lost.get)
+    move_folder(aside / f"kept_{number}", folder)
+    outcome = BudgetOutcome(lost[number], lost[0], worst[:number], len(model.operators), bool(within))
     if not within:
         logger.warning(
             "quantization: loses %.4f of the metric at best, which is more than max_drop %.4f allows",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from rich.table import Table
 from steps import make_teacher, middle_and_range, show, write
 from transformers import BertTokenizerFast
@@ -31,6 +32,7 @@ TEACHER = "teacher, PyTorch"
 VARIANTS = {
     "int8, graph as it is exported": QuantizationOptions(optimization="none"),
     "int8, fused operators": QuantizationOptions(),
+    "int8, ranges known beforehand": QuantizationOptions(mode="static", calibration_rows=32),
 }
 
 
@@ -48,10 +50,12 @@ def make_models(folder: Path) -> tuple[dict[str, Any], dict[str, float]]:
         name: sum(weight.numel() * weight.element_size() for weight in model.parameters()) / 1e6
         for name, model in models.items()
     }
+    batch = make_batches()["32 x 32"]
+    rows = Dataset.from_dict({name: values.tolist() for name, values in batch.items()})
     for place, (name, options) in enumerate(VARIANTS.items()):
         target = folder / str(place)
         target.mkdir()
-        backend.quantize(folder / "student", target, task, options)
+        backend.quantize(folder / "student", target, task, options, rows)
         models[name] = backend.load(target, task)
         sizes[name] = sum(path.stat().st_size for path in target.glob("*.onnx")) / 1e6
     return models, sizes
