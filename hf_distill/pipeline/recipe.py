@@ -141,7 +141,7 @@ class QuantizationSection(Section):
         "auto", description="Which processor's int8 instructions to quantize for; auto: this machine's."
     )
     optimization: Literal["none", "O1", "O2", "O3"] = Field(
-        "O2",
+        "none",
         description="What is done to the graph beforehand; O2 fuses attention and the like, O3 approximates GELU.",
     )
     calibration_rows: int = Field(256, ge=1, description="Training rows that mode static measures ranges on.")

@@ -24,9 +24,9 @@ class QuantizationOptions:
         per_channel (`bool`, *optional*, defaults to `True`): One scale for each output channel of a weight.
         instructions (`str`, *optional*, defaults to `"auto"`): Which processor's int8 instructions to quantize for:
             `"avx2"`, `"avx512"`, `"avx512_vnni"`, `"arm64"`, or `"auto"` for this machine's.
-        optimization (`str`, *optional*, defaults to `"O2"`): What is done to the graph beforehand: `"none"`; `"O1"`,
-            what is known of any graph; `"O2"`, one operator for what transformers do in many, such as attention;
-            `"O3"`, and an approximation of GELU.
+        optimization (`str`, *optional*, defaults to `"none"`): What is done to the graph beforehand: `"none"`, as ONNX
+            Runtime fuses operators itself when it loads a model; `"O1"`, what is known of any graph; `"O2"`, one
+            operator for what transformers do in many, such as attention; `"O3"`, and an approximation of GELU.
         calibration_rows (`int`, *optional*, defaults to 256): Rows that ranges are measured on, at least 1.
         calibration_method (`str`, *optional*, defaults to `"minmax"`): What a range is: `"minmax"`, all that was seen;
             `"percentile"`, nearly all; `"entropy"`, what loses least of the distribution.
@@ -35,7 +35,7 @@ class QuantizationOptions:
     mode: str = "dynamic"
     per_channel: bool = True
     instructions: str = "auto"
-    optimization: str = "O2"
+    optimization: str = "none"
     calibration_rows: int = 256
     calibration_method: str = "minmax"
 

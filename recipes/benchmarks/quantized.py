@@ -30,8 +30,8 @@ SHAPES = ((1, 32), (1, 128), (32, 32))
 """Rows and tokens of the batches."""
 TEACHER = "teacher, PyTorch"
 VARIANTS = {
-    "int8, graph as it is exported": QuantizationOptions(optimization="none"),
-    "int8, fused operators": QuantizationOptions(),
+    "int8, graph as it is exported": QuantizationOptions(),
+    "int8, operators fused beforehand": QuantizationOptions(optimization="O2"),
     "int8, ranges known beforehand": QuantizationOptions(mode="static", calibration_rows=32),
 }
 
