@@ -117,8 +117,7 @@ def record_knowledge(
     bound = [copy.deepcopy(build_objective(objective)) for objective in objectives or []]
     if student is not None:
         measure_layer_maps(bound, student, teacher, rows, collator, batch_size)
-        student_config = student.config
-    _bind(bound, student_config, model.config)
+    _bind(bound, student.config if student is not None else student_config, model.config)
     hashes, lengths = hash_and_measure(rows, teacher.input_names)
     plan = {
         "format": 1,

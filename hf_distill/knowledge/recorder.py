@@ -14,6 +14,7 @@ from accelerate.utils import send_to_device
 from safetensors.torch import save
 from tqdm.auto import tqdm
 
+from hf_distill.data.sampling import spread_rows
 from hf_distill.errors import InputError
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.units import Unit, unit_masks
@@ -94,7 +95,7 @@ class Recorder:
 
     def settle(self, folder: Path) -> None:
         """Learn the widths, and what to keep of hidden states, from a sample of the rows."""
-        knowledge, mask, _ = self._ask(self._spread(2))
+        knowledge, mask, _ = self._ask(spread_rows(len(self._hashes), 2))
         self.layout.columns = [settle_column(column, knowledge, mask) for column in self.layout.columns]
         if self._compression.reduction is None:
             return
@@ -169,16 +170,12 @@ class Recorder:
         )
         return knowledge, mask, [1 if states is None else states.shape[1]] * len(rows)
 
-    def _spread(self, number: int) -> list[int]:
-        """Return the numbers of so many rows from all over the data."""
-        return np.unique(np.linspace(0, len(self._hashes) - 1, min(number, len(self._hashes))).astype(int)).tolist()
-
     def _fit_reductions(self) -> bytes:
         kind, size = self._compression.reduction
         hidden = [column for column in self.layout.columns if column.kind == "hidden"]
         vectors: dict[int, list[np.ndarray]] = {column.layer: [] for column in hidden}
         mean_length, tokens = max(float(self._lengths.mean()), 1.0), 0
-        for batch in self._sorted_batches(self._spread(int(SAMPLE_TOKENS / mean_length) + 1)):
+        for batch in self._sorted_batches(spread_rows(len(self._hashes), int(SAMPLE_TOKENS / mean_length) + 1)):
             knowledge, mask, _ = self._ask(batch)
             for column in hidden:
                 vectors[column.layer].append(column.of(knowledge, mask).float().cpu().numpy())
@@ -213,7 +210,7 @@ class Recorder:
     def _errors(self) -> dict[str, float]:
         """Measure how far the columns are from the user's own teacher, on a sample of rows."""
         sums: dict[str, np.ndarray] = {}
-        for batch in self._sorted_batches(self._spread(SAMPLE_ROWS)):
+        for batch in self._sorted_batches(spread_rows(len(self._hashes), SAMPLE_ROWS)):
             knowledge, mask, _ = self._ask(batch)
             exact, _, _ = self._ask(batch, self._exact)
             for name, found in self.layout.errors(self.layout.pack(knowledge, mask), exact, mask).items():

@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+import math
+from functools import cached_property
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
-import numpy as np
 import torch
 
+from hf_distill.data.sampling import spread_rows
 from hf_distill.errors import InputError
-from hf_distill.evaluation.predict import forward_function, predict
+from hf_distill.evaluation.predict import ForwardFunction, forward_function, predict
 from hf_distill.evaluation.rows import is_error
 from hf_distill.files import scratch_folder
 from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.recipe import QuantizationSection
-from hf_distill.quantization import find_backend
+from hf_distill.quantization import QuantizationBackend, find_backend
 from hf_distill.quantization.budget import quantize_within
 
 ERROR_ROWS = 64
@@ -39,36 +42,37 @@ def quantize_student(context: Context, section: QuantizationSection, folder: Pat
         InputError: If the metric is not a number.
     """
     backend, student = find_backend(section.backend), context.run.folder / "student"
+    given = context.task, section.options, context.data.train
+    if section.max_drop is None:
+        backend.quantize(student, folder, *given)
+        return {}
     with scratch_folder(folder) as aside:
         source, tries = aside / "source", aside / "tries"
         source.mkdir()
         tries.mkdir()
-        model = backend.prepare(student, source, context.task, section.options, context.data.train)
-        if section.max_drop is None:
-            model.write(folder)
-            return {}
-        measure = _Measure(context, section.backend)
-        outcome = quantize_within(model, folder, tries, measure.drop, measure.error, section.max_drop)
-    return {**outcome.to_dict(), "measured_on": measure.split}
+        model, loss = backend.prepare(student, source, *given), _Loss(context, backend)
+        outcome = quantize_within(model, folder, tries, loss.drop, loss.error, section.max_drop)
+    return {**outcome.to_dict(), "measured_on": loss.split}
 
 
-class _Measure:
-    """What a quantized model loses against the student, on rows that it is not told by in the report if there are."""
+class _Loss:
+    """What a quantized model loses against the student, on other rows than those of the report if there are any."""
 
-    def __init__(self, context: Context, backend: str):
-        self._context, self._backend = context, find_backend(backend)
-        data = context.data
+    def __init__(self, context: Context, backend: QuantizationBackend):
+        self._context, self._backend, data = context, backend, context.data
         self._rows = data.validation if data.validation is not None else data.evaluation
         self.split = "validation" if data.validation is not None else data.evaluation_split
         self._collator = context.task.collator(context.tokenizer)
-        self._references = context.task.references(self._rows)
         self._student = forward_function(context.load(context.run.folder / "student"))
-        places = np.unique(np.linspace(0, len(self._rows) - 1, min(ERROR_ROWS, len(self._rows))).astype(int))
-        self._sample = [self._collator([self._rows[place]]) for place in places.tolist()]
-        self._logits = [self._student(batch) for batch in self._sample]
         self._score = self._score_of(self._student)
-        if np.isnan(self._score):
+        if math.isnan(self._score):
             raise InputError(f"quantization: the student's {context.task.primary_metric} is not a number")
+
+    @cached_property
+    def _sample(self) -> list[tuple[Any, torch.Tensor]]:
+        """Batches of a row each, and the student's logits."""
+        batches = [self._collator([self._rows[row]]) for row in spread_rows(len(self._rows), ERROR_ROWS)]
+        return [(batch, self._student(batch)) for batch in batches]
 
     def drop(self, folder: Path) -> float:
         """Return what a quantized model loses of the metric."""
@@ -78,15 +82,12 @@ class _Measure:
     def error(self, folder: Path) -> float:
         """Return how far its logits are from the student's."""
         forward = self._forward(folder)
-        differences = [forward(batch) - logits for batch, logits in zip(self._sample, self._logits)]
-        return sum(difference.square().mean().item() for difference in differences) / len(differences)
+        return mean((forward(batch) - logits).square().mean().item() for batch, logits in self._sample)
 
-    def _forward(self, folder: Path) -> Any:
+    def _forward(self, folder: Path) -> ForwardFunction:
         return forward_function(self._backend.load(folder, self._context.task))
 
-    @torch.inference_mode()
-    def _score_of(self, forward: Any) -> float:
-        context = self._context
-        batch_size, said = context.recipe.evaluation.batch_size, "Measuring what is lost"
-        found = predict(forward, self._rows, context.task, self._collator, batch_size, said, alone=True)
-        return context.task.score(found, self._references, context.data.names)[context.task.primary_metric]
+    def _score_of(self, forward: ForwardFunction) -> float:
+        task, batch_size = self._context.task, self._context.recipe.evaluation.batch_size
+        found = predict(forward, self._rows, task, self._collator, batch_size, "Measuring what is lost", alone=True)
+        return task.score(found, task.references(self._rows), self._context.data.names)[task.primary_metric]

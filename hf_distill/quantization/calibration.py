@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hf_distill.data.sampling import spread_rows
 from hf_distill.errors import InputError
 
 
@@ -30,8 +31,7 @@ def calibration_examples(rows: Any, number: int, collator: Callable) -> Iterator
             "choose mode dynamic"
         )
     by_length = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable")
-    places = np.unique(np.linspace(0, len(rows) - 1, min(number, len(rows))).astype(int))
-    for row in by_length[places].tolist():
+    for row in by_length[spread_rows(len(rows), number)].tolist():
         yield dict(collator([rows[row]]))
 
 

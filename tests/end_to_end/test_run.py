@@ -23,7 +23,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trai
 
 from hf_distill.errors import InputError
 from hf_distill.pipeline import stages, training
-from hf_distill.pipeline.quantize import _Measure
+from hf_distill.pipeline.quantize import _Loss
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.quantization import find_backend
@@ -458,7 +458,7 @@ def test_operators_stay_in_floats_where_int8_loses_too_much(
 
     quantized = run / "quantized" / "onnxruntime"
     before = in_int8(quantized)
-    monkeypatch.setattr(_Measure, "drop", lambda self, folder: 0.02 * (in_int8(folder) > before - 3))
+    monkeypatch.setattr(_Loss, "drop", lambda self, folder: 0.02 * (in_int8(folder) > before - 3))
     result = command("quantize", run)
     assert result.status == 0, result.err
     assert in_int8(quantized) == before - 3
