@@ -112,10 +112,12 @@ def _run(
     name = path.parent.name if path.stem == "recipe" else path.stem
     _quiet_libraries()
     from hf_distill.pipeline.run import run_recipe
-    from hf_distill.processes import processes
+    from hf_distill.processes import leave_processes, processes
 
     folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
-    return folder if processes().is_main_process else None
+    is_main = processes().is_main_process
+    leave_processes()
+    return folder if is_main else None
 
 
 @app.command()
@@ -233,6 +235,9 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         _fail(str(error), 2, arguments)
     except Preempted as ended:
+        from hf_distill.processes import leave_processes
+
+        leave_processes()
         if not _is_another_process():
             print(f"hf-distill: {ended.message}; the same command continues", file=sys.stderr)
         sys.exit(ended.code)

@@ -12,6 +12,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, parse_flag_from_env
 
 from hf_distill.errors import InputError
+from hf_distill.launch import is_launched
 
 T = TypeVar("T")
 
@@ -23,6 +24,17 @@ def processes() -> PartialState:
     """Return the processes that work together; without `cpu`, those without a GPU do not know of each other."""
     cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
     return PartialState(cpu=cpu, timeout=PATIENCE)
+
+
+def leave_processes() -> None:
+    """
+    End the connections to the other processes, when the work of all is done.
+
+    torch leaves their threads running while the interpreter ends, and now and then a process that has done all of its
+    work is aborted there, which its launcher reports as a failure.
+    """
+    if is_launched():
+        processes().destroy_process_group()
 
 
 def from_main(value: T) -> T:

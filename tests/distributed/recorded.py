@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from transformers import BertConfig, BertForSequenceClassification
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student, record_knowledge
+from hf_distill.processes import leave_processes
 
 GLOBAL_BATCH = 4
 NUMBER = 20
@@ -99,3 +100,4 @@ if __name__ == "__main__":
     folder, processes = Path(sys.argv[1]), int(sys.argv[2])
     record(folder / "reduced", "int8:pca=8")
     train(record(folder / "recording", "fp32"), folder, processes)
+    leave_processes()

@@ -183,3 +183,4 @@ TRAININGS = {
 if __name__ == "__main__":
     torch.set_num_threads(1)
     TRAININGS[sys.argv[2]](Path(sys.argv[1]))
+    PartialState().destroy_process_group()

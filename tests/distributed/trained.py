@@ -13,7 +13,7 @@ from recorded import make_rows, make_teacher, pad
 from safetensors.torch import save_file
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student, record_knowledge
-from hf_distill.processes import processes
+from hf_distill.processes import leave_processes, processes
 
 STEPS = 6
 ROWS = 24
@@ -83,3 +83,4 @@ if __name__ == "__main__":
     for case in CASES:
         train(case, folder, recording, batch, accumulation)
     (folder / f"processes_{processes().num_processes}").touch()
+    leave_processes()

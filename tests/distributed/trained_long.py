@@ -29,3 +29,4 @@ if __name__ == "__main__":
     trainer = DistillationTrainer(student, teacher, arguments, train_dataset=make_rows(), data_collator=pad)
     trainer.train(resume_from_checkpoint=bool(list(folder.glob("checkpoint-*"))))
     trainer.save_model(str(folder / "final"))
+    trainer.accelerator.end_training()
