@@ -130,12 +130,30 @@ def evaluate(run: Path) -> None:
 
 
 @app.command()
-@run_argument
 @debug_option
-def quantize(run: Path) -> None:
-    """Quantize the student of a run again, measure it and rewrite report and cards."""
-    _repeat(run, ["quantization", "evaluation", "card"])
-    _show_report(run)
+@click.option("--backend", help="Which backend quantizes; onnxruntime by default.")
+@click.option("--output-dir", type=click.Path(path_type=Path), help="Where a checkpoint's quantized model is written.")
+@click.argument("model")
+@click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
+def quantize(model: str, changes: tuple[str, ...], backend: str | None, output_dir: Path | None) -> None:
+    """Quantize a model.
+
+    MODEL is a run, whose student is quantized (again) and measured, with new report and cards; or any transformers
+    checkpoint, a folder or a Hub id. KEY=VALUE are those of a recipe's quantization.
+    """
+    from hf_distill.pipeline.recipe import read_changes
+
+    options = {**read_changes(changes), **({"backend": backend} if backend else {})}
+    if (Path(model) / "recipe.yaml").is_file():
+        if output_dir is not None:
+            raise InputError("--output-dir: a run keeps its quantized models itself; leave it out")
+        _repeat(Path(model), ["quantization", "evaluation", "card"], options)
+        _show_report(Path(model))
+        return
+    _quiet_libraries()
+    from hf_distill.pipeline.checkpoint import quantize_checkpoint
+
+    print(quantize_checkpoint(model, options, output_dir))
 
 
 @app.command()
@@ -281,11 +299,11 @@ def _quiet_libraries() -> None:
         datasets.disable_progress_bars()
 
 
-def _repeat(run: Path, stages: list[str]) -> None:
+def _repeat(run: Path, stages: list[str], backend: dict[str, Any] | None = None) -> None:
     _quiet_libraries()
     from hf_distill.pipeline.run import open_run, repeat_stages
 
-    repeat_stages(open_run(run), stages)
+    repeat_stages(open_run(run, backend), stages)
 
 
 def _show_report(run: Path) -> None:

@@ -125,25 +125,28 @@ def _kept_of_teacher(metric: str, student: ComparisonRow, teacher: ComparisonRow
 def _change_by_quantization(metric: str, quantized: ComparisonRow, student: ComparisonRow) -> str:
     first, second, quantized_score, student_score = _pair(metric, quantized, student)
     change = advantage(metric, first, second)
-    name = f"int8 ({quantized.model.partition('/')[2]})"
+    name = f"{quantized.precision} ({quantized.backend})"
     if change:
         verb = "improves" if change > 0 else "worsens"
         score = f"{name} {verb} {metric} by {_points(metric, first, second)} against the student ({quantized_score}, "
         score += f"was {student_score})"
     else:
         score = f"{name} keeps the student's {metric} ({quantized_score})"
+    parts = []
+    if quantized.agreement_with_student is not None:
+        parts.append(f"predicting as the student in {100 * quantized.agreement_with_student:.1f}%")
     size = _fraction(quantized.megabytes, student.megabytes)
-    parts = [f"at {size} of its size"] if size else []
+    parts += [f"at {size} of its size"] if size else []
     if quantized.latency_batch_1 and student.latency_batch_1:
         parts.append(f"{student.latency_batch_1 / quantized.latency_batch_1:.2f} times its speed at batch 1")
-    return f"{score}{', ' if parts else ''}{' and '.join(parts)}."
+    return f"{score}{', ' if parts else ''}{', '.join(parts[:-1])}{' and ' if parts[1:] else ''}{''.join(parts[-1:])}."
 
 
 def _kept_in_floats(budget: Mapping[str, Any] | None) -> str:
     """What it took to keep a quantized model within what the recipe allows it to lose; nothing if it took nothing."""
     if not budget or (budget["held"] and not budget["kept"]):
         return ""
-    lost = f"{budget['drop_of_all']:.4f} was lost on the {budget['measured_on']} split with all of them in int8"
+    lost = f"{budget['drop_of_all']:.4f} was lost on the {budget['measured_on']} split with all of them quantized"
     kept = f" {len(budget['kept'])} of its {budget['operators']} operators stay in floats, for {lost}"
     return (
         f"{kept}." if budget["held"] else f"{kept}; even so {budget['drop']:.4f} is lost, more than the recipe allows."

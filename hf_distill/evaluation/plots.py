@@ -93,8 +93,8 @@ def _bubbles(reports: Mapping[str, Mapping[str, Any]], metric: str) -> list[Bubb
         for row in rows:
             if metric not in row.scores or row.latency_batch_1 is None or row.latency_batch_1 <= 0:
                 continue
-            name = "int8" if row.kind == "quantized" else row.kind
-            name += f" ({row.model.partition('/')[2]})" if row.kind == "quantized" and several_backends else ""
+            name = row.precision or row.kind
+            name += f" ({row.backend})" if row.kind == "quantized" and several_backends else ""
             label = f"{name}, {run}" if len(reports) > 1 else name
             bubbles.append(Bubble(row.kind, label, row.latency_batch_1, row.scores[metric], row.megabytes))
     return sorted(bubbles, key=lambda bubble: bubble.megabytes or 0.0, reverse=True)

@@ -37,7 +37,8 @@ def forward_function(model: Any) -> ForwardFunction:
     else:
         names = list(model.input_names)
 
-    @torch.inference_mode()
+    # Not inference_mode, which quanto's 4-bit weights do not work in.
+    @torch.no_grad()
     def forward(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         inputs = {name: value.to(model.device) for name, value in select_inputs(batch, names).items()}
         return model(**inputs).logits

@@ -27,6 +27,8 @@ class ComparisonRow:
         speedup_batch_1 (`float`, *optional*): The teacher's `latency_batch_1` divided by this model's.
         speedup_batch_32 (`float`, *optional*): The teacher's `latency_batch_32` divided by this model's.
         agreement (`float`, *optional*): Share of predictions equal to the teacher's, from 0 to 1.
+        agreement_with_student (`float`, *optional*): Of a quantized model, the same against the student.
+        precision (`str`, *optional*): Of a quantized model, what its weights are stored in, such as "int8".
     """
 
     model: str
@@ -38,11 +40,18 @@ class ComparisonRow:
     speedup_batch_1: float | None = None
     speedup_batch_32: float | None = None
     agreement: float | None = None
+    agreement_with_student: float | None = None
+    precision: str | None = None
 
     @property
     def kind(self) -> str:
         """One of `KINDS`: the model's key without the backend."""
         return self.model.partition("/")[0]
+
+    @property
+    def backend(self) -> str:
+        """Which backend quantized it; empty if none did."""
+        return self.model.partition("/")[2]
 
 
 def model_keys(report: Mapping[str, Any]) -> list[str]:
@@ -96,6 +105,8 @@ def comparison_rows(report: Mapping[str, Any]) -> list[ComparisonRow]:
                 speedup_batch_1=_ratio(_latency(report, "teacher", "batch_1"), _latency(report, key, "batch_1")),
                 speedup_batch_32=_ratio(_latency(report, "teacher", "batch_32"), _latency(report, key, "batch_32")),
                 agreement=number_at(model, "agreement_with_teacher"),
+                agreement_with_student=number_at(model, "agreement_with_student"),
+                precision=model.get("precision", "int8") if key.startswith("quantized/") else None,
             )
         )
     return rows

@@ -32,8 +32,9 @@ def write_cards(context: Context) -> list[str]:
     for section in context.recipe.quantization:
         key = f"quantized/{section.backend}"
         if key in report:
-            name = f"{common['model_name']}-int8-{section.backend}"
-            code = find_backend(section.backend).loading_code(name, context.task)
+            backend = find_backend(section.backend)
+            name = f"{common['model_name']}-{backend.precision(section.options)}-{section.backend}"
+            code = backend.loading_code(name, context.task)
             contents = {**common, "model_name": name, "student_name": common["model_name"], "base_model": None}
             card = CardContents(kind="quantized", model_key=key, loading_code=code, **contents)
             written.append(write_card(card, folder / key))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
 from hf_distill.objectives import build_objective
@@ -89,7 +89,7 @@ def prepare(recipe: Recipe, run: Run) -> Context:
         InputError: If anything of the recipe cannot work; nothing has been trained then.
     """
     for section in recipe.quantization:
-        find_backend(section.backend).check()
+        find_backend(section.backend).check(str(run.folder))
     origin = resolve_model(recipe.teacher.model, "teacher.model")
     config = load_config(origin, "teacher.model")
     task, raw, names = load_raw(recipe)
@@ -101,13 +101,16 @@ def prepare(recipe: Recipe, run: Run) -> Context:
         )
     by_id, order = settle_labels(names, config if recipe.teacher.fine_tune is None else None)
     tokenizer = load_tokenizer(origin, "teacher.model")
-    _check_student(recipe, config, tokenizer)
+    student = _check_student(recipe, config, tokenizer)
+    for section in recipe.quantization:
+        find_backend(section.backend).check_model(student, section.options)
     task.max_length = _longest(task, tokenizer, config)
     data = prepare_data(recipe, task, raw, names, order, by_id, tokenizer)
     return Context(recipe, run, data, tokenizer, origin)
 
 
-def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokenizerBase) -> None:
+def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
+    """Check what the recipe says of the student, and return its configuration."""
     section = recipe.student
     origin = teacher
     baseline = recipe.baseline.start if recipe.baseline is not None else "student"
@@ -121,6 +124,7 @@ def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokeniz
     intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
     for specification in [*(recipe.objectives or []), *intermediate]:
         build_objective(specification).bind(student, teacher)
+    return student
 
 
 def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> int:

@@ -121,9 +121,9 @@ class Run:
             raise InputError(f"--output-dir {folder}: is not empty and not a run; choose another folder")
         return cls(folder)
 
-    def write_recipe(self, recipe_yaml: str) -> None:
-        """Write the recipe, which makes the folder a run; the same recipe of an earlier start is left as it is."""
-        if processes().is_main_process and not (self.folder / RECIPE_FILE).is_file():
+    def write_recipe(self, recipe_yaml: str, anew: bool = False) -> None:
+        """Write the recipe, which makes the folder a run; that of an earlier start is left as it is, unless `anew`."""
+        if processes().is_main_process and (anew or not (self.folder / RECIPE_FILE).is_file()):
             write_atomically(self.folder / RECIPE_FILE, recipe_yaml)
 
     @classmethod

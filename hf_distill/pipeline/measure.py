@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import torch
 
 from hf_distill.evaluation.latency import measure_latency
 from hf_distill.evaluation.plots import plot_comparison
-from hf_distill.evaluation.predict import agreement, forward_function, predict
+from hf_distill.evaluation.predict import ForwardFunction, agreement, forward_function, predict
 from hf_distill.evaluation.report import write_report
 from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.recipe import QuantizationSection
 from hf_distill.processes import processes
 from hf_distill.quantization import find_backend
 
-LATENCY_BATCHES = (1, 32)
+LATENCY_BATCHES = (1, 8, 32)
 WEIGHT_FILES = ("*.safetensors", "*.bin", "*.onnx", "*.onnx_data")
 
 
@@ -46,7 +47,8 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     if not processes().is_main_process:
         # Time is measured while the others are idle.
         return {"primary_metric": task.primary_metric}
-    latencies = measure_latency(forwards, _latency_batches(context, collator), section.latency_rounds)
+    batches = _latency_batches(context, collator)
+    latencies = measure_latency(forwards, batches, section.latency_rounds)
     report: dict[str, Any] = {}
     for name, (model, size) in models.items():
         report[name] = {
@@ -54,14 +56,14 @@ def evaluate_run(context: Context) -> dict[str, Any]:
             "parameters": _parameters(model),
             "size_bytes": size,
             "latency_ms": latencies[name],
+            "rows_per_second": _throughput(latencies[name]),
         }
         report[name]["agreement_with_teacher"] = agreement(predictions[name], predictions["teacher"])
-    for name in report:
-        if report[name]["parameters"] is None:
-            report[name]["parameters"] = report["student"]["parameters"]
-        budget = context.run.stage("quantization").get("budgets", {}).get(name.partition("/")[2])
-        if budget:
-            report[name]["budget"] = budget
+    for section in context.recipe.quantization:
+        name = f"quantized/{section.backend}"
+        if name in report:
+            report[name] |= _beside_student(name, section, context, report["student"], predictions)
+            report[name]["largest_logit_error"] = _largest_error(forwards[name], forwards["student"], batches)
     report |= {
         "primary_metric": task.primary_metric,
         "task": task.name,
@@ -75,6 +77,33 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     write_report(report, folder)
     plot_comparison({context.run.folder.name: report}, folder / "comparison.png")
     return report
+
+
+def _throughput(latency: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return rows in a second, by batch."""
+    return {
+        batch: round(1000 * int(batch.removeprefix("batch_")) / times["p50"], 1) for batch, times in latency.items()
+    }
+
+
+def _beside_student(
+    name: str, section: QuantizationSection, context: Context, student: dict[str, Any], predictions: dict[str, list]
+) -> dict[str, Any]:
+    """Return what is told of a quantized model and of no other."""
+    told = {
+        "precision": find_backend(section.backend).precision(section.options),
+        # A model of ONNX Runtime does not say how many there are.
+        "parameters": student["parameters"],
+        "agreement_with_student": agreement(predictions[name], predictions["student"]),
+    }
+    budget = context.run.stage("quantization").get("budgets", {}).get(section.backend)
+    return {**told, "budget": budget} if budget else told
+
+
+def _largest_error(quantized: ForwardFunction, student: ForwardFunction, batches: Mapping[str, Any]) -> float:
+    """Return the largest difference from the student's logits in the largest batch."""
+    batch = batches[f"batch_{LATENCY_BATCHES[-1]}"]
+    return round((quantized(batch) - student(batch)).abs().max().item(), 4)
 
 
 @contextmanager
@@ -95,13 +124,13 @@ def _load_models(context: Context) -> dict[str, tuple[Any, int]]:
     models: dict[str, tuple[Any, int]] = {"teacher": (teacher, _memory(teacher))}
     for name in ("baseline", "student"):
         if (folder / name / "config.json").is_file():
-            models[name] = (context.load(folder / name), _size_on_disk(folder / name))
+            models[name] = (context.load(folder / name), size_on_disk(folder / name))
     for section in context.recipe.quantization:
         path = folder / "quantized" / section.backend
         if path.is_dir():
             models[f"quantized/{section.backend}"] = (
                 find_backend(section.backend).load(path, context.task),
-                _size_on_disk(path),
+                size_on_disk(path),
             )
     return models
 
@@ -128,7 +157,8 @@ def _memory(model: torch.nn.Module) -> int:
     return sum(weight.numel() * weight.element_size() for weight in model.parameters())
 
 
-def _size_on_disk(folder: Path) -> int:
+def size_on_disk(folder: Path) -> int:
+    """Return the bytes of a model's weights."""
     return sum(file.stat().st_size for pattern in WEIGHT_FILES for file in folder.glob(pattern))
 
 

@@ -49,7 +49,9 @@ def load_config(name: str, field: str) -> PretrainedConfig:
     try:
         return AutoConfig.from_pretrained(name)
     except (OSError, ValueError) as error:
-        raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        # The first sentence says it; in the next there are the names of all architectures.
+        reason = str(error).splitlines()[0].partition(". ")[0]
+        raise InputError(f"{field}: {name!r} cannot be loaded: {reason}") from error
 
 
 def load_tokenizer(name: str, field: str) -> PreTrainedTokenizerBase:

@@ -24,7 +24,7 @@ from pydantic import (
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.presets import find_preset
-from hf_distill.quantization import QuantizationOptions
+from hf_distill.quantization import QuantizationOptions, find_backend
 from hf_distill.resources import resource_path
 
 
@@ -133,9 +133,13 @@ class QuantizationSection(Section):
     """One quantized model."""
 
     backend: str = Field("onnxruntime", description="Which backend quantizes.")
-    mode: Literal["dynamic", "static"] = Field(
-        "dynamic", description="Whether the ranges of activations are measured as they come, or on training rows."
+    mode: Literal["dynamic", "static", "weights", "half"] | None = Field(
+        None,
+        description="What is quantized beside weights. dynamic: activations, with ranges as they come; static: with "
+        "ranges measured on training rows; weights: nothing. half: 16-bit floats. onnxruntime has dynamic (its "
+        "default), static and half; quanto weights (its default) and static.",
     )
+    weights: Literal["int8", "int4", "fp8"] = Field("int8", description="What weights are stored in.")
     per_channel: bool = Field(True, description="One scale for each output channel of a weight.")
     instructions: Literal["auto", "avx2", "avx512", "avx512_vnni", "arm64"] = Field(
         "auto", description="Which processor's int8 instructions to quantize for; auto: this machine's."
@@ -159,6 +163,14 @@ class QuantizationSection(Section):
     def options(self) -> QuantizationOptions:
         """How the backend quantizes."""
         return QuantizationOptions(**self.model_dump(exclude={"backend", "max_drop"}))
+
+    def check(self, place: str) -> None:
+        """Raise an [`InputError`] if the backend is unknown or does not do what is asked; `place` is the section."""
+        backend = find_backend(self.backend)
+        try:
+            backend.check_options(self.options)
+        except InputError as error:
+            raise InputError(f"{place}.{error}") from error
 
 
 class Recipe(Section):
@@ -290,12 +302,58 @@ def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
     """
     try:
         recipe = Recipe.model_validate(content)
+        for place, section in enumerate(recipe.quantization):
+            section.check(f"quantization.{place}")
         _check_training(recipe)
     except ValidationError as error:
         raise InputError(f"{source}: {_explain(error)}") from error
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
     return recipe
+
+
+def with_backend(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """
+    Return the recipe with another backend, or with other options of one that it lists.
+
+    Args:
+        recipe ([`Recipe`]): The recipe.
+        changes (`dict[str, Any]`): Keys of [`QuantizationSection`].
+
+    Raises:
+        InputError: If a key or a value is wrong.
+    """
+    content = recipe.model_dump(mode="json")
+    backend = changes.get("backend", QuantizationSection.model_fields["backend"].default)
+    before = {section["backend"]: section for section in content["quantization"]}
+    content["quantization"] = list({**before, backend: {**before.get(backend, {}), **changes}}.values())
+    return parse_recipe(content)
+
+
+def parse_backend(changes: dict[str, Any]) -> QuantizationSection:
+    """
+    Return the section of one quantized model, for a model that has no recipe.
+
+    Args:
+        changes (`dict[str, Any]`): Keys of [`QuantizationSection`].
+
+    Raises:
+        InputError: If a key or a value is wrong.
+    """
+    try:
+        section = QuantizationSection.model_validate(changes)
+    except ValidationError as error:
+        raise InputError(_explain(error, QuantizationSection)) from error
+    section.check("quantization")
+    return section
+
+
+def read_changes(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return what `key.key=value` texts say, the values in YAML; a mistake is an [`InputError`]."""
+    content: dict[str, Any] = {}
+    for override in overrides:
+        _apply(content, override)
+    return content
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -317,7 +375,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, root: type[BaseModel] = Recipe) -> str:
     """Say the first mistake in one line, with the nearest right name of an unknown key."""
     errors = error.errors()
     # A required key that is misspelt is missing as well; its right name says more.
@@ -325,15 +383,14 @@ def _explain(error: ValidationError) -> str:
     place = [str(part) for part in first["loc"]]
     field = ".".join(place)
     if first["type"] == "extra_forbidden":
-        return f"{field}: unknown key{nearest_name(place[-1], _section_keys(place[:-1]))}"
+        return f"{field}: unknown key{nearest_name(place[-1], _section_keys(root, place[:-1]))}"
     if first["type"] == "missing":
         return f"{field}: is missing"
     reason = first["msg"].removeprefix("Value error, ")
     return f"{field}: {reason[0].lower()}{reason[1:]}; got {first['input']!r}"
 
 
-def _section_keys(place: list[str]) -> list[str]:
-    section: type[BaseModel] = Recipe
+def _section_keys(section: type[BaseModel], place: list[str]) -> list[str]:
     for part in place:
         if part.isdigit():
             continue

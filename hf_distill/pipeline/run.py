@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.context import Context, prepare
-from hf_distill.pipeline.manifest import Run, fingerprint
-from hf_distill.pipeline.recipe import Recipe, load_recipe
+from hf_distill.pipeline.manifest import RECIPE_FILE, Run, fingerprint
+from hf_distill.pipeline.recipe import Recipe, load_recipe, with_backend
 from hf_distill.pipeline.stages import STAGES, Stage
 from hf_distill.processes import from_main, main_first, processes
 
@@ -43,11 +44,10 @@ def run_recipe(recipe: Recipe, folder: str | Path, until: str | None = None, ann
     announce = announce if processes().is_main_process else _say_nothing
     context, wanted = main_first(lambda: _prepare(recipe, folder))
     context.run.write_recipe(recipe.to_yaml())
-    prints: dict[str, str] = {}
+    prints = _fingerprints(context, wanted)
     last = names.index(until) if until is not None else len(names)
     with context.run.locked(announce):
         for stage in (stage for stage in wanted if names.index(stage.name) <= last):
-            prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
             done = context.run.is_done(stage.name, prints[stage.name]) and (folder / stage.result).exists()
             if from_main(done):
                 announce(f"{stage.name}: done already")
@@ -64,6 +64,14 @@ def _prepare(recipe: Recipe, folder: Path) -> tuple[Context, list[Stage]]:
     for stage in wanted:
         stage.check(context)
     return context, wanted
+
+
+def _fingerprints(context: Context, wanted: Sequence[Stage]) -> dict[str, str]:
+    """Return a hash, for each stage, of all that its result depends on."""
+    prints: dict[str, str] = {}
+    for stage in wanted:
+        prints[stage.name] = fingerprint([stage.inputs(context), [prints.get(before) for before in stage.after]])
+    return prints
 
 
 def _say_nothing(line: str) -> None:
@@ -83,15 +91,25 @@ def _run_stage(stage: Stage, context: Context, inputs: str) -> None:
     run.record(stage.name, state="done", seconds=round(time.monotonic() - start, 1), **from_main(result))
 
 
-def open_run(folder: str | Path) -> Context:
+def open_run(folder: str | Path, backend: dict[str, Any] | None = None) -> Context:
     """
     Open a finished or half-finished run, to do a stage of it again.
 
+    Args:
+        folder (`str` or `Path`): The run's folder.
+        backend (`dict[str, Any]`, *optional*): Keys of a section of `quantization` that its recipe gets; without any,
+            what it has already, or else the default.
+
     Raises:
-        InputError: If the folder is not a run.
+        InputError: If the folder is not a run, or a key or value of `backend` is wrong.
     """
     run = Run.open(Path(folder))
-    return prepare(load_recipe(run.folder / "recipe.yaml"), run)
+    recipe = load_recipe(run.folder / RECIPE_FILE)
+    if backend is None or (not backend and recipe.quantization):
+        return prepare(recipe, run)
+    context = prepare(with_backend(recipe, backend), run)
+    run.write_recipe(context.recipe.to_yaml(), anew=True)
+    return context
 
 
 def repeat_stages(context: Context, names: list[str]) -> None:
@@ -110,7 +128,8 @@ def repeat_stages(context: Context, names: list[str]) -> None:
     first = next(stage for stage in STAGES if stage.name == names[0])
     if not first.is_wanted(context):
         raise InputError(f"{context.run.folder}: its recipe asks for no {first.name}; run a recipe that does")
+    prints = _fingerprints(context, [stage for stage in STAGES if stage.is_wanted(context)])
     with context.run.locked(logger.warning):
         for stage in STAGES:
-            if stage.name in names and stage.is_wanted(context):
-                _run_stage(stage, context, context.run.stage(stage.name).get("fingerprint", "by hand"))
+            if stage.name in names and stage.name in prints:
+                _run_stage(stage, context, prints[stage.name])

@@ -199,17 +199,16 @@ def _metadata(contents: CardContents, row: ComparisonRow) -> ModelCardData:
         base_model=contents.base_model,
         datasets=[contents.dataset_id] if contents.dataset_id else None,
         metrics=[name for name in row.scores if not is_error(name)] or None,
-        tags=["distillation", "hf_distill", *_quantization_tags(contents.model_key)],
+        tags=["distillation", "hf_distill", *_quantization_tags(row)],
         model_name=contents.model_name if results else None,
         eval_results=results or None,
         **relation,
     )
 
 
-def _quantization_tags(model_key: str) -> list[str]:
+def _quantization_tags(row: ComparisonRow) -> list[str]:
     """Tags by which a quantized model is found; none for a student."""
-    backend = model_key.partition("/")[2]
-    return ["int8", *BACKEND_TAGS.get(backend, [backend])] if backend else []
+    return [row.precision, *BACKEND_TAGS.get(row.backend, [row.backend])] if row.backend else []
 
 
 def _eval_results(contents: CardContents, row: ComparisonRow) -> list[EvalResult]:
@@ -247,7 +246,8 @@ def _texts(contents: CardContents, row: ComparisonRow) -> dict[str, Any]:
         "teacher": f"`{teacher}`" if hub_id(teacher) else teacher,
         "dataset": contents.dataset_name,
         "start": f"`{student}`" if student else None,
-        "backend": contents.model_key.partition("/")[2],
+        "backend": row.backend,
+        "precision": row.precision,
         "parameters": None if row.parameters is None else f"{row.parameters:,}",
         "figure": contents.figure,
         "comparison": comparison_markdown(contents.report),

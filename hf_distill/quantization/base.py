@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from transformers import PretrainedConfig
+
+from hf_distill.errors import InputError
 from hf_distill.files import scratch_folder
 from hf_distill.tasks import Task
 
@@ -19,8 +22,11 @@ class QuantizationOptions:
     How a model is quantized.
 
     Args:
-        mode (`str`, *optional*, defaults to `"dynamic"`): Whether the ranges of activations are measured as they come,
-            or `"static"`: beforehand, on rows of the training split.
+        mode (`str`, *optional*): What is quantized beside weights: `"dynamic"`, activations, with ranges measured as
+            they come; `"static"`, activations, with ranges measured beforehand, on rows of the training split;
+            `"weights"`, nothing. `"half"`: nothing is, all is in 16-bit floats. Defaults to the first of the backend's
+            `modes`.
+        weights (`str`, *optional*, defaults to `"int8"`): What weights are stored in: `"int8"`, `"int4"` or `"fp8"`.
         per_channel (`bool`, *optional*, defaults to `True`): One scale for each output channel of a weight.
         instructions (`str`, *optional*, defaults to `"auto"`): Which processor's int8 instructions to quantize for:
             `"avx2"`, `"avx512"`, `"avx512_vnni"`, `"arm64"`, or `"auto"` for this machine's.
@@ -32,7 +38,8 @@ class QuantizationOptions:
             `"percentile"`, nearly all; `"entropy"`, what loses least of the distribution.
     """
 
-    mode: str = "dynamic"
+    mode: str | None = None
+    weights: str = "int8"
     per_channel: bool = True
     instructions: str = "auto"
     optimization: str = "none"
@@ -62,14 +69,59 @@ class QuantizationBackend(ABC):
 
     name: ClassVar[str]
     """The name by which recipes call it; also that of the folder in `quantized/`."""
+    modes: ClassVar[tuple[str, ...]]
+    """The modes that it has; see [`QuantizationOptions`]."""
+    weights: ClassVar[tuple[str, ...]] = ("int8",)
+    """What it stores weights in."""
+    reads: ClassVar[frozenset[str]]
+    """The other options that it reads."""
+
+    def check_options(self, options: QuantizationOptions) -> None:
+        """
+        Check that the backend does what is asked of it.
+
+        Raises:
+            InputError: If it does not; the message begins with the option's name.
+        """
+        choices = {"mode": (None, *self.modes), "weights": self.weights}
+        for entry in fields(options):
+            value = getattr(options, entry.name)
+            if entry.name in choices and value not in choices[entry.name]:
+                known = ", ".join(name for name in choices[entry.name] if name)
+                raise InputError(f"{entry.name}: {self.name} has {known}; got {value!r}")
+            if entry.name not in choices and entry.name not in self.reads and value != entry.default:
+                raise InputError(f"{entry.name}: {self.name} does not read it; leave it out")
+
+    def mode(self, options: QuantizationOptions) -> str:
+        """Return the mode that is meant."""
+        return options.mode or self.modes[0]
+
+    def precision(self, options: QuantizationOptions) -> str:
+        """Return what weights are stored in, in a word for reports."""
+        return "fp16" if self.mode(options) == "half" else options.weights
 
     @abstractmethod
-    def check(self) -> None:
+    def check(self, target: str = "RUN") -> None:
         """
         Check that the backend works in this environment.
 
+        Args:
+            target (`str`, *optional*): The run or checkpoint that is to be quantized, for the command in the message.
+
         Raises:
             InputError: If it does not; the message says what to install or run instead.
+        """
+
+    def check_model(self, config: PretrainedConfig, options: QuantizationOptions) -> None:  # noqa: B027 (most take all)
+        """
+        Check that the backend takes models of this architecture.
+
+        Args:
+            config ([`~transformers.PretrainedConfig`]): The model's configuration.
+            options ([`QuantizationOptions`]): How it is to be quantized.
+
+        Raises:
+            InputError: If it does not; the message names the architecture.
         """
 
     @abstractmethod

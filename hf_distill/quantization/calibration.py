@@ -28,7 +28,7 @@ def calibration_examples(rows: Any, number: int, collator: Callable) -> Iterator
     if rows is None or len(rows) == 0:
         raise InputError(
             "quantization: mode static measures the ranges of activations on training rows, and there are none; "
-            "choose mode dynamic"
+            "choose another mode"
         )
     by_length = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable")
     for row in by_length[spread_rows(len(rows), number)].tolist():

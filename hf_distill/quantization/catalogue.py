@@ -6,8 +6,9 @@ from __future__ import annotations
 from hf_distill.catalogue import Catalogue
 from hf_distill.quantization.base import QuantizationBackend
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
+from hf_distill.quantization.quanto import QuantoBackend
 
-_CATALOGUE: Catalogue[type[QuantizationBackend]] = Catalogue("backend", ONNXRuntimeBackend)
+_CATALOGUE: Catalogue[type[QuantizationBackend]] = Catalogue("backend", ONNXRuntimeBackend, QuantoBackend)
 
 
 def list_backends() -> list[type[QuantizationBackend]]:

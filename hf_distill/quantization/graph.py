@@ -18,9 +18,33 @@ SMALL_TABLE = 2**16
 """Numbers of a table below which its bytes do not matter, and its rounding errors would."""
 
 
+def fuse(exported: Path, folder: Path, level: str) -> Path | None:
+    """
+    Make one operator of what transformers do in many.
+
+    Args:
+        exported (`Path`): Folder with the exported model.
+        folder (`Path`): Folder to write to.
+        level (`str`): `"O1"` to `"O3"`, or `"O4"`, which makes 16-bit floats of all numbers too.
+
+    Returns:
+        `Path`, *optional*: The file, or nothing if nothing is known of the architecture.
+    """
+    from optimum.onnxruntime import ORTOptimizer
+    from optimum.onnxruntime.configuration import AutoOptimizationConfig
+
+    # Attention would take the number of real tokens for the mask, which is wrong unless all padding is at the end.
+    configuration = getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
+    try:
+        ORTOptimizer.from_pretrained(exported).optimize(configuration, folder)
+    except NotImplementedError:
+        return None
+    return folder / "model_optimized.onnx"
+
+
 def optimize(exported: Path, folder: Path, level: str) -> Path:
     """
-    Write the optimized graph.
+    Write the optimized graph of a model that is to be quantized.
 
     Args:
         exported (`Path`): Folder with the exported model.
@@ -31,19 +55,14 @@ def optimize(exported: Path, folder: Path, level: str) -> Path:
         `Path`: `folder`, or `exported` if nothing is known of the architecture.
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
-    from optimum.onnxruntime import ORTOptimizer
-    from optimum.onnxruntime.configuration import AutoOptimizationConfig
 
-    # Attention would take the number of real tokens for the mask, which is wrong unless all padding is at the end.
-    configuration = getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
-    try:
-        ORTOptimizer.from_pretrained(exported).optimize(configuration, folder)
-    except NotImplementedError:
+    fused = fuse(exported, folder, level)
+    if fused is None:
         logger.warning("onnxruntime: has no optimization for this architecture, which is quantized as it is")
         return exported
     # The quantizer does not know the types of what fused operators return unless the graph says so.
     quant_pre_process(
-        str(folder / "model_optimized.onnx"),
+        str(fused),
         str(folder / FILE_NAME),
         skip_optimization=True,
         skip_onnx_shape=True,

@@ -1,10 +1,11 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""int8 with ONNX Runtime, through Optimum."""
+"""int8, or 16-bit floats for GPUs, with ONNX Runtime, through Optimum."""
 
 from __future__ import annotations
 
 import importlib.util
 import platform
+import shutil
 import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import replace
@@ -13,13 +14,15 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
 from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
+from hf_distill.quantization.elsewhere import command_elsewhere
 from hf_distill.quantization.graph import (
     FILE_NAME,
+    fuse,
     load_graph,
     lookups_in_small_tables,
     names_for_quantizer,
@@ -32,6 +35,8 @@ from hf_distill.tasks import Task
 MODEL_FILE = "model_quantized.onnx"
 STATIC_OPERATORS = ("MatMul", "Gemm", "Attention", "Gather")
 """What is quantized with ranges that are known beforehand; of what else there is, little is won and accuracy lost."""
+WITH_BRANCHES = frozenset({"deberta", "deberta-v2"})
+"""Architectures whose graph chooses, by the length of a row, what to do."""
 CALIBRATIONS = {"minmax": "minmax", "entropy": "entropy", "percentile": "percentiles"}
 """What Optimum calls the methods."""
 
@@ -39,14 +44,26 @@ CALIBRATIONS = {"minmax": "minmax", "entropy": "entropy", "percentile": "percent
 class ONNXRuntimeBackend(QuantizationBackend):
     """
     Weights in int8; activations quantized as they come, or with ranges that were measured on training rows. The head,
-    which is small, stays in 32-bit floats.
+    which is small, stays in 32-bit floats. In mode half all is in 16-bit floats.
 
-    Source: the quantizer of optimum-onnx, `ORTQuantizer`.
+    Source: the quantizer and the optimizer of optimum-onnx, `ORTQuantizer` and `ORTOptimizer`.
     """
 
     name = "onnxruntime"
+    modes = ("dynamic", "static", "half")
+    reads = frozenset({"per_channel", "instructions", "optimization", "calibration_rows", "calibration_method"})
 
-    def check(self) -> None:
+    def check_options(self, options: QuantizationOptions) -> None:
+        """Check the instructions too; see [`QuantizationBackend.check_options`]."""
+        super().check_options(options)
+        here = _these_processors()
+        if options.instructions not in ("auto", *here):
+            raise InputError(
+                f"instructions: this processor has {', '.join(here)}; got {options.instructions!r}; "
+                "quantize on a machine such as the model will run on"
+            )
+
+    def check(self, target: str = "RUN") -> None:
         """Raise an [`InputError`] where optimum-onnx is missing or does not go with the installed transformers."""
         import transformers
 
@@ -57,13 +74,30 @@ class ONNXRuntimeBackend(QuantizationBackend):
             reason = f"needs transformers 4.57; this is {transformers.__version__}"
         if reason:
             raise InputError(
-                f"quantization: the backend onnxruntime {reason}; install hf-distill[onnx] in an environment of its "
-                "own and run there, or leave it out here with --set quantization=[]"
+                f"quantization: the backend onnxruntime {reason}; a run leaves it out with --set quantization=[]; "
+                f"this quantizes in an environment of its own: {command_elsewhere('onnx', target, self.name)}"
             )
+
+    def check_model(self, config: PretrainedConfig, options: QuantizationOptions) -> None:
+        """Check that Optimum exports the architecture; see [`QuantizationBackend.check_model`]."""
+        # The table of what can be exported is filled by this.
+        import optimum.exporters.onnx.model_configs  # noqa: F401
+        from optimum.exporters.tasks import TasksManager
+        from optimum.onnxruntime.utils import ORTConfigManager
+
+        kind, mode, reason = config.model_type, self.mode(options), None
+        if kind not in TasksManager.get_supported_model_type_for_task("feature-extraction", "onnx"):
+            reason = "Optimum exports no models of the architecture"
+        elif mode == "static" and kind in WITH_BRANCHES:
+            reason = "mode static takes no graph with branches, such as that of the architecture"
+        elif mode == "half" and kind not in ORTConfigManager._conf:
+            reason = "mode half fuses operators, and nothing is known of those of the architecture"
+        if reason:
+            raise InputError(f"quantization: onnxruntime: {reason} {kind}; choose another mode or backend")
 
     def prepare(
         self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
-    ) -> ONNXModel:
+    ) -> QuantizableModel:
         """Export to ONNX, fuse operators and measure ranges; see [`QuantizationBackend.prepare`]."""
         tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         with warnings.catch_warnings():
@@ -71,8 +105,11 @@ class ONNXRuntimeBackend(QuantizationBackend):
             warnings.simplefilter("ignore")
             source = aside / "exported"
             self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(source)
+            if self.mode(options) == "half":
+                return HalfModel(source, aside / "optimized", tokenizer)
             if options.optimization != "none":
                 source = optimize(source, aside / "optimized", options.optimization)
+        options = replace(options, mode=self.mode(options))
         model = ONNXModel(source, options, tokenizer)
         if options.mode == "static":
             examples = calibration_examples(rows, options.calibration_rows, task.collator(tokenizer))
@@ -101,6 +138,28 @@ class ONNXRuntimeBackend(QuantizationBackend):
         import optimum.onnxruntime
 
         return getattr(optimum.onnxruntime, task.onnx_model)
+
+
+class HalfModel(QuantizableModel):
+    """
+    An exported model in 16-bit floats; nothing of it can be kept in others.
+
+    Args:
+        source (`Path`): Folder with its graph.
+        folder (`Path`): Folder to write to until it is wanted.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+    """
+
+    operators = ()
+
+    def __init__(self, source: Path, folder: Path, tokenizer: PreTrainedTokenizerBase):
+        self._file, self._tokenizer = fuse(source, folder, "O4"), tokenizer
+
+    def write(self, folder: Path, keep: Collection[str] = ()) -> None:
+        """Copy it; see [`QuantizableModel.write`]."""
+        shutil.copyfile(self._file, folder / MODEL_FILE)
+        shutil.copyfile(self._file.with_name("config.json"), folder / "config.json")
+        self._tokenizer.save_pretrained(folder)
 
 
 class ONNXModel(QuantizableModel):
@@ -170,7 +229,7 @@ class ONNXModel(QuantizableModel):
         from optimum.onnxruntime.configuration import AutoQuantizationConfig
 
         options = self._options
-        instructions = _this_processor() if options.instructions == "auto" else options.instructions
+        instructions = _these_processors()[-1] if options.instructions == "auto" else options.instructions
         operators = {"operators_to_quantize": list(STATIC_OPERATORS)} if options.mode == "static" else {}
         return getattr(AutoQuantizationConfig, instructions)(
             is_static=options.mode == "static",
@@ -180,13 +239,11 @@ class ONNXModel(QuantizableModel):
         )
 
 
-def _this_processor() -> str:
-    """Return the preset for the processor that this runs on."""
+def _these_processors() -> list[str]:
+    """Return the presets for processors that have no more instructions than this one, the best one last."""
     if platform.machine().lower() in ("arm64", "aarch64"):
-        return "arm64"
+        return ["arm64"]
     cpu_info = Path("/proc/cpuinfo")
     flags = cpu_info.read_text() if cpu_info.is_file() else ""
-    for flag, preset in (("avx512_vnni", "avx512_vnni"), ("avx512f", "avx512")):
-        if flag in flags:
-            return preset
-    return "avx2"
+    more = [preset for flag, preset in (("avx512f", "avx512"), ("avx512_vnni", "avx512_vnni")) if flag in flags]
+    return ["avx2", *more]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from datasets import Dataset, Value
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback, pipeline
@@ -38,6 +40,7 @@ def quantizes() -> bool:
 
 
 QUANTIZES = quantizes()
+needs_quanto = pytest.mark.skipif(importlib.util.find_spec("optimum.quanto") is None, reason="needs optimum-quanto")
 MODELS = ["teacher", "baseline", "student", *(["quantized/onnxruntime"] if QUANTIZES else [])]
 STAGES = ["recording", "student", "baseline", *(["quantization"] if QUANTIZES else []), "evaluation", "card"]
 # Enough steps for the baseline to learn what the random teacher does not know.
@@ -123,7 +126,7 @@ def test_report_has_every_model_with_every_number(finished: Path) -> None:
         assert 0 <= entry["metrics"]["accuracy"] <= 1
         assert entry["parameters"] > 0
         assert entry["size_bytes"] > 0
-        assert set(entry["latency_ms"]) == {"batch_1", "batch_32"}
+        assert set(entry["latency_ms"]) == {"batch_1", "batch_8", "batch_32"}
         for times in entry["latency_ms"].values():
             assert 0 < times["p50"] <= times["p95"]
         if model != "teacher":
@@ -469,11 +472,33 @@ def test_operators_stay_in_floats_where_int8_loses_too_much(
     assert [path.name for path in (run / "quantized").iterdir()] == ["onnxruntime"]
 
 
-def test_quantize_of_a_recipe_without_quantization_is_a_mistake(setup: Any, tmp_path: Path, command: Callable) -> None:
+@needs_quanto
+def test_a_run_is_quantized_with_a_backend_that_its_recipe_does_not_name(
+    setup: Any, tmp_path: Path, command: Callable
+) -> None:
     run_recipe(parse_recipe(setup.content()), tmp_path / "run", until="student")
-    result = command("quantize", tmp_path / "run")
+    result = command("quantize", tmp_path / "run", "--backend", "quanto", "weights=int4", "max_drop=1")
+    assert result.status == 0, result.err
+    assert (tmp_path / "run" / "quantized" / "quanto" / "README.md").is_file()
+    entry = report_of(tmp_path / "run")["quantized/quanto"]
+    assert entry["precision"] == "int4"
+    assert 0 <= entry["agreement_with_student"] <= 1 and entry["largest_logit_error"] > 0
+    assert "int4 (quanto)" in result.out
+    listed = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())["quantization"]
+    assert [(section["backend"], section["weights"], section["max_drop"]) for section in listed] == [
+        ("quanto", "int4", 1)
+    ]
+    again = command("quantize", tmp_path / "run", "--backend", "quanto", "weights=int8")
+    assert again.status == 0, again.err
+    assert report_of(tmp_path / "run")["quantized/quanto"]["precision"] == "int8"
+
+
+def test_a_mistake_leaves_the_recipe_of_a_run_as_it_was(run: Path, command: Callable) -> None:
+    before = (run / "recipe.yaml").read_text()
+    result = command("quantize", run, "--backend", "quanto", "weights=int3")
     assert result.status == 2
-    assert "its recipe asks for no quantization" in result.err
+    assert "weights: input should be 'int8', 'int4' or 'fp8'; got 'int3'" in result.err
+    assert (run / "recipe.yaml").read_text() == before
 
 
 def test_run_without_student_cannot_be_evaluated(setup: Any, tmp_path: Path, command: Callable) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from hf_distill.pipeline.measure import _latency_batches, _parameters, _size_on_disk
+from hf_distill.pipeline.measure import _latency_batches, _parameters, size_on_disk
 
 
 def latency_batches(lengths: list[int]) -> dict[str, Any]:
@@ -31,10 +31,10 @@ def test_few_rows_are_repeated_to_fill_a_batch() -> None:
     assert len(latency_batches([3, 4])["batch_32"]) == 32
 
 
-def test_size_on_disk_is_that_of_the_weights(tmp_path: Path) -> None:
+def testsize_on_disk_is_that_of_the_weights(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"12345")
     (tmp_path / "tokenizer.json").write_bytes(b"123")
-    assert _size_on_disk(tmp_path) == 5
+    assert size_on_disk(tmp_path) == 5
 
 
 def test_parameters_of_an_exported_model_are_not_known() -> None:

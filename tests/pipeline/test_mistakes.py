@@ -209,7 +209,7 @@ def test_quantization_where_it_cannot_work(
 ) -> None:
     monkeypatch.setattr(transformers, "__version__", "5.23.0")
     line = refused(recipe(quantization=[{"backend": "onnxruntime"}]))
-    assert "install hf-distill[onnx]" in line
+    assert "uvx --from 'hf-distill[onnx]" in line
     assert "--set quantization=[]" in line
 
 

@@ -44,8 +44,9 @@ WHOLE = {
         {
             "backend": "onnxruntime",
             "mode": "static",
+            "weights": "int8",
             "per_channel": False,
-            "instructions": "avx2",
+            "instructions": "auto",
             "optimization": "O1",
             "calibration_rows": 64,
             "calibration_method": "entropy",
@@ -147,6 +148,16 @@ def test_training_field_of_the_run_itself_is_refused(key: str) -> None:
         ({"evaluation": {"split": "exam"}}, "evaluation.split: input should be"),
         ({"quantization": {"backend": "onnxruntime"}}, "quantization: input should be a valid list"),
         ({"quantization": [{"instructions": "mmx"}]}, "quantization.0.instructions: input should be"),
+        ({"quantization": [{"backend": "onxruntime"}]}, "no backend 'onxruntime'; did you mean 'onnxruntime'?"),
+        (
+            {"quantization": [{"backend": "quanto", "mode": "dynamic"}]},
+            "quantization.0.mode: quanto has weights, static",
+        ),
+        ({"quantization": [{"weights": "int4"}]}, "quantization.0.weights: onnxruntime has int8; got 'int4'"),
+        (
+            {"quantization": [{"backend": "quanto", "optimization": "O2"}]},
+            "quantization.0.optimization: quanto does not read it; leave it out",
+        ),
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate: input should be a valid number"),
         ({"training": {"max_steps": 1.5}}, "training.max_steps: input should be a valid integer"),
         ({"training": 3}, "training: input should be a valid dictionary; got 3"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,8 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from datasets import Dataset
 from transformers import (
     AutoConfig,
-    AutoModelForSequenceClassification,
-    BertConfig,
     BertForSequenceClassification,
     BertTokenizerFast,
 )
@@ -26,9 +24,9 @@ from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions, onnxruntime
 from hf_distill.quantization.graph import nodes_of_head, optimize
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
-from hf_distill.tasks import find_task
 
-TASK = find_task("text-classification")()
+sys.path.insert(0, str(Path(__file__).parent))
+from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows
 
 
 def works() -> bool:
@@ -43,18 +41,6 @@ needs_optimum = pytest.mark.skipif(not works(), reason="needs optimum-onnx")
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("checkpoint")
-    (folder / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh"]) + "\n")
-    BertTokenizerFast.from_pretrained(folder).save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2}
-    config = BertConfig(vocab_size=13, num_labels=3, initializer_range=0.2, **sizes)
-    BertForSequenceClassification(config).save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def quantized(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quantized") / "onnxruntime"
     folder.mkdir()
@@ -62,18 +48,12 @@ def quantized(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def batch() -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    ids = torch.randint(5, 13, (16, 7), generator=generator)
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "token_type_ids": torch.zeros_like(ids)}
-
-
 def test_missing_library_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError) as caught:
         ONNXRuntimeBackend().check()
     assert "\n" not in str(caught.value)
-    assert "install hf-distill[onnx]" in str(caught.value)
+    assert "uvx --from 'hf-distill[onnx]" in str(caught.value)
     assert "--set quantization=[]" in str(caught.value)
 
 
@@ -85,19 +65,25 @@ def test_wrong_transformers_is_said_with_the_right_one(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("machine", "flags", "preset"),
+    ("machine", "flags", "presets"),
     [
-        ("aarch64", "", "arm64"),
-        ("x86_64", "flags: avx2 avx512f avx512_vnni", "avx512_vnni"),
-        ("x86_64", "flags: avx2 avx512f", "avx512"),
-        ("x86_64", "flags: avx2", "avx2"),
+        ("aarch64", "", ["arm64"]),
+        ("x86_64", "flags: avx2 avx512f avx512_vnni", ["avx2", "avx512", "avx512_vnni"]),
+        ("x86_64", "flags: avx2 avx512f", ["avx2", "avx512"]),
+        ("x86_64", "flags: avx2", ["avx2"]),
     ],
 )
-def test_preset_of_the_processor(monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, preset: str) -> None:
+def test_presets_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, presets: list[str]
+) -> None:
     monkeypatch.setattr(onnxruntime.platform, "machine", lambda: machine)
     monkeypatch.setattr(Path, "is_file", lambda self: True)
     monkeypatch.setattr(Path, "read_text", lambda self, *arguments, **options: flags)
-    assert onnxruntime._this_processor() == preset
+    assert onnxruntime._these_processors() == presets
+    ONNXRuntimeBackend().check_options(QuantizationOptions(instructions=presets[0]))
+    other = "avx2" if machine == "aarch64" else "arm64"
+    with pytest.raises(InputError, match=f"^instructions: this processor has {presets[0]}.*; got '{other}'"):
+        ONNXRuntimeBackend().check_options(QuantizationOptions(instructions=other))
 
 
 def test_code_of_the_card_names_model_and_file() -> None:
@@ -174,33 +160,12 @@ def test_attention_is_one_operator_unless_the_graph_is_left_as_it_is(
     assert not {"QAttention", "SkipLayerNormalization"} & operators(quantized)
 
 
-SIZES = {
-    "vocab_size": 100, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_hidden_layers": 2,
-    "num_labels": 3,
-}  # fmt: skip
-ARCHITECTURES = {
-    "bert": {},
-    "distilbert": {"dim": 32, "hidden_dim": 64, "n_heads": 2, "n_layers": 2},
-    "roberta": {},
-    "electra": {"embedding_size": 32},
-    "albert": {"embedding_size": 16},
-    "deberta-v2": {
-        "relative_attention": True, "pos_att_type": ["p2c", "c2p"], "max_relative_positions": 16,
-        "position_buckets": 8,
-    },
-    "modernbert": {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
-    "mobilebert": {"embedding_size": 16, "intra_bottleneck_size": 16, "num_feedforward_networks": 1},
-}  # fmt: skip
-
-
 @needs_optimum
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_the_optimized_graph_says_the_same_wherever_the_padding_is(architecture: str, tmp_path: Path) -> None:
     from optimum.onnxruntime import ORTModelForSequenceClassification
 
-    torch.manual_seed(0)
-    config = AutoConfig.for_model(architecture, **{**SIZES, **ARCHITECTURES[architecture]}, initializer_range=0.2)
-    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model = make_model(architecture)
     model.save_pretrained(tmp_path / "checkpoint")
     exported = ORTModelForSequenceClassification.from_pretrained(tmp_path / "checkpoint", export=True)
     exported.save_pretrained(tmp_path / "exported")
@@ -217,18 +182,10 @@ def test_the_optimized_graph_says_the_same_wherever_the_padding_is(architecture:
     torch.testing.assert_close(found.logits, expected, rtol=1e-3, atol=1e-5)
 
 
-def rows(number: int) -> Dataset:
-    generator = torch.Generator().manual_seed(0)
-    lengths = torch.randint(3, 12, (number,), generator=generator).tolist()
-    ids = [torch.randint(5, 13, (length,), generator=generator).tolist() for length in lengths]
-    masks = {"attention_mask": [[1] * len(row) for row in ids], "token_type_ids": [[0] * len(row) for row in ids]}
-    return Dataset.from_dict({"input_ids": ids, **masks})
-
-
 def static(checkpoint: Path, folder: Path, number: int = 40, **options: Any) -> Path:
     folder.mkdir()
     chosen = QuantizationOptions(mode="static", **options)
-    ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, chosen, rows(number))
+    ONNXRuntimeBackend().quantize(checkpoint, folder, TASK, chosen, make_rows(number))
     return folder
 
 
@@ -291,8 +248,8 @@ def test_ranges_are_those_of_all_rows(checkpoint: Path, tmp_path: Path, monkeypa
 @needs_optimum
 def test_ranges_need_rows(checkpoint: Path, tmp_path: Path) -> None:
     for given, message in (
-        (None, "measures the ranges of activations on training rows, and there are none; choose mode dynamic"),
-        (rows(3).select([]), "there are none"),
+        (None, "measures the ranges of activations on training rows, and there are none; choose another mode"),
+        (make_rows(3).select([]), "there are none"),
     ):
         folder = tmp_path / "model"
         folder.mkdir(exist_ok=True)
@@ -311,7 +268,7 @@ def test_operators_that_are_kept_stay_in_floats(mode: str, checkpoint: Path, tmp
     for name in ("source", "all", "part", "none"):
         (tmp_path / name).mkdir()
     model = ONNXRuntimeBackend().prepare(
-        checkpoint, tmp_path / "source", TASK, QuantizationOptions(mode=mode, optimization="O2"), rows(8)
+        checkpoint, tmp_path / "source", TASK, QuantizationOptions(mode=mode, optimization="O2"), make_rows(8)
     )
     # Attention, what follows it and two more in each layer, and the pooler.
     assert len(model.operators) == 2 * 4 + 1
@@ -322,3 +279,63 @@ def test_operators_that_are_kept_stay_in_floats(mode: str, checkpoint: Path, tmp
         weights[name] = sum(tensor.data_type in int8 and len(tensor.dims) == 2 for tensor in graph.initializer)
     tables = 0 if mode == "static" else 3
     assert weights == {"all": 9 + tables, "part": 8 + tables, "none": tables}
+
+
+@needs_optimum
+def test_mode_half_stores_16_bit_floats(checkpoint: Path, tmp_path: Path) -> None:
+    import onnx
+
+    ONNXRuntimeBackend().quantize(checkpoint, tmp_path, TASK, QuantizationOptions(mode="half"))
+    graph = onnx.load(tmp_path / "model_quantized.onnx").graph
+    kinds = {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 2}
+    assert kinds == {onnx.TensorProto.FLOAT16}
+    original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
+    found: Any = forward_function(ONNXRuntimeBackend().load(tmp_path, TASK))(batch())
+    assert 0 < (found - original).abs().max() < 0.02 * original.std()
+
+
+@needs_optimum
+@pytest.mark.parametrize(
+    ("architecture", "mode", "reason"),
+    [
+        (
+            "mobilebert",
+            "half",
+            "mode half fuses operators, and nothing is known of those of the architecture mobilebert",
+        ),
+        (
+            "deberta-v2",
+            "static",
+            "mode static takes no graph with branches, such as that of the architecture deberta-v2",
+        ),
+        ("luke", None, "Optimum exports no models of the architecture luke"),
+    ],
+)
+def test_architectures_that_are_refused(architecture: str, mode: str | None, reason: str) -> None:
+    with pytest.raises(InputError, match=reason) as caught:
+        ONNXRuntimeBackend().check_model(AutoConfig.for_model(architecture), QuantizationOptions(mode=mode))
+    assert "\n" not in str(caught.value)
+
+
+@needs_optimum
+@pytest.mark.parametrize(
+    ("architecture", "mode"),
+    [
+        (name, mode)
+        for name in ARCHITECTURES
+        for mode in ("dynamic", "static")
+        if (name, mode) != ("deberta-v2", "static")
+    ],
+)
+def test_every_architecture_is_quantized(architecture: str, mode: str, checkpoint: Path, tmp_path: Path) -> None:
+    model = make_model(architecture)
+    model.save_pretrained(tmp_path / "checkpoint")
+    BertTokenizerFast.from_pretrained(checkpoint).save_pretrained(tmp_path / "checkpoint")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    options = QuantizationOptions(mode=mode, calibration_rows=8)
+    ONNXRuntimeBackend().check_model(model.config, options)
+    ONNXRuntimeBackend().quantize(tmp_path / "checkpoint", folder, TASK, options, make_rows(8))
+    original = forward_function(model)(batch())
+    found: Any = forward_function(ONNXRuntimeBackend().load(folder, TASK))(batch())
+    assert 0 < (found - original).abs().mean() < 0.5 * original.std()

@@ -1,0 +1,140 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Weights, and activations if one likes, in 8 or 4 bits with quanto: any transformers version, processors and GPUs."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from hf_distill.errors import InputError
+from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
+from hf_distill.quantization.calibration import calibration_examples
+from hf_distill.tasks import Task
+
+WEIGHT_FILE = "model.safetensors"
+MAP_FILE = "quanto_qmap.json"
+"""What quanto calls the file that says which module is stored in what."""
+TYPES = {"int8": "qint8", "int4": "qint4", "fp8": "qfloat8"}
+"""What quanto calls them."""
+
+
+class QuantoBackend(QuantizationBackend):
+    """
+    Weights of the body in 8 or 4 bits; in mode static what they are multiplied with in int8 too. The head stays as it
+    is, and so does what is no matrix product, such as tables of embeddings.
+
+    Source: optimum-quanto.
+    """
+
+    name = "quanto"
+    modes = ("weights", "static")
+    weights = tuple(TYPES)
+    reads = frozenset({"calibration_rows"})
+
+    def check(self, target: str = "RUN") -> None:
+        """Raise an [`InputError`] where optimum-quanto is missing."""
+        if importlib.util.find_spec("optimum.quanto") is None:
+            raise InputError(
+                "quantization: the backend quanto needs optimum-quanto, which is not installed; "
+                "install hf-distill[quanto], or leave it out here with --set quantization=[]"
+            )
+
+    def prepare(
+        self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
+    ) -> QuantoModel:
+        """Load the model and the rows that ranges are measured on; see [`QuantizationBackend.prepare`]."""
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        model = task.model_class.from_pretrained(checkpoint).eval()
+        examples = []
+        if self.mode(options) == "static":
+            examples = list(calibration_examples(rows, options.calibration_rows, task.collator(tokenizer)))
+        return QuantoModel(model, tokenizer, TYPES[options.weights], examples)
+
+    def load(self, folder: Path, task: Task) -> PreTrainedModel:
+        """Load the quantized model as the card says."""
+        from optimum.quanto import requantize
+
+        config = AutoConfig.from_pretrained(folder)
+        with init_empty_weights():
+            model = task.model_class.from_config(config)
+        requantize(model, load_file(folder / WEIGHT_FILE), json.loads((folder / MAP_FILE).read_text(encoding="utf-8")))
+        return model.eval()
+
+    def loading_code(self, name: str, task: Task) -> str:
+        """Return the Python lines that load and run the model."""
+        return (
+            "import json\n\n"
+            "from accelerate import init_empty_weights\n"
+            "from optimum.quanto import requantize\n"
+            "from safetensors.torch import load_file\n"
+            f"from transformers import AutoConfig, {task.auto_model}, AutoTokenizer, pipeline\n"
+            "from transformers.utils import cached_file\n\n"
+            f'name = "{name}"\n'
+            "with init_empty_weights():\n"
+            f"    model = {task.auto_model}.from_config(AutoConfig.from_pretrained(name))\n"
+            f'with open(cached_file(name, "{MAP_FILE}")) as file:\n'
+            f'    requantize(model, load_file(cached_file(name, "{WEIGHT_FILE}")), json.load(file))\n'
+            "tokenizer = AutoTokenizer.from_pretrained(name)\n"
+            f'classify = pipeline("{task.pipeline_tag}", model=model.eval(), tokenizer=tokenizer)\n'
+        )
+
+
+class QuantoModel(QuantizableModel):
+    """
+    A model in PyTorch.
+
+    Args:
+        model ([`~transformers.PreTrainedModel`]): The model; it is left as it is.
+        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+        weights (`str`): What weights are stored in, as quanto calls it.
+        examples (`Sequence`): Batches that the ranges of activations are measured on; without any, activations are not
+            quantized.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        weights: str,
+        examples: Sequence[dict[str, torch.Tensor]],
+    ):
+        self._model, self._tokenizer, self._weights, self._examples = model, tokenizer, weights, examples
+        body = f"{model.base_model_prefix}."
+        self.operators = [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, torch.nn.Linear) and name.startswith(body)
+        ]
+
+    def write(self, folder: Path, keep: Collection[str] = ()) -> None:
+        """Quantize; see [`QuantizableModel.write`]."""
+        from optimum.quanto import freeze, quantization_map, quantize
+
+        model = copy.deepcopy(self._model)
+        names = [name for name in self.operators if name not in keep]
+        if names:
+            quantize(model, weights=self._weights, activations="qint8" if self._examples else None, include=names)
+            self._measure_ranges(model)
+            freeze(model)
+        model.save_pretrained(folder)
+        (folder / MAP_FILE).write_text(json.dumps(quantization_map(model), indent=2) + "\n", encoding="utf-8")
+        self._tokenizer.save_pretrained(folder)
+
+    @torch.no_grad()
+    def _measure_ranges(self, model: PreTrainedModel) -> None:
+        from optimum.quanto import Calibration
+
+        names = [name for name in input_names(model) or [] if "label" not in name]
+        with Calibration():
+            for example in self._examples:
+                model(**select_inputs(example, names))
