@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,8 @@ def quantize_checkpoint(model: str, options: dict[str, Any], folder: Path | None
     if folder.exists():
         raise InputError(f"--output-dir {folder}: is there already; choose another, or remove it")
     try:
-        with folder_written_aside(folder) as written, scratch_folder(folder) as aside:
+        # Libraries print their progress, which is no part of the answer.
+        with redirect_stdout(io.StringIO()), folder_written_aside(folder) as written, scratch_folder(folder) as aside:
             model = _at_hand(origin, task, aside)
             backend.quantize(model, written, task, section.options)
             before, now = size_on_disk(model), size_on_disk(written)

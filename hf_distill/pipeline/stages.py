@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
+from contextlib import redirect_stdout
 from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
@@ -280,7 +282,9 @@ class QuantizationStage(Stage):
         """Quantize with every backend that the recipe lists."""
         budgets = {}
         for section in context.recipe.quantization:
-            with folder_written_aside(context.run.folder / "quantized" / section.backend) as folder:
+            target = context.run.folder / "quantized" / section.backend
+            # Libraries print their progress, which is no part of the report.
+            with redirect_stdout(io.StringIO()), folder_written_aside(target) as folder:
                 budgets[section.backend] = quantize_student(context, section, folder)
         return {"backends": list(budgets), "budgets": budgets}
 

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -45,6 +46,17 @@ class QuantizationOptions:
     optimization: str = "none"
     calibration_rows: int = 256
     calibration_method: str = "minmax"
+
+
+def outside_body(parts: Mapping[str, str]) -> list[str]:
+    """
+    Return the names of the head's operators: those that are not in the part of the model that has most of them.
+
+    Args:
+        parts (`Mapping[str, str]`): The part of the model, such as `bert` or `classifier`, of each operator.
+    """
+    body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
+    return [name for name, part in parts.items() if part != body]
 
 
 class QuantizableModel(ABC):

@@ -6,9 +6,12 @@ from __future__ import annotations
 from hf_distill.catalogue import Catalogue
 from hf_distill.quantization.base import QuantizationBackend
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
+from hf_distill.quantization.openvino import OpenVINOBackend
 from hf_distill.quantization.quanto import QuantoBackend
 
-_CATALOGUE: Catalogue[type[QuantizationBackend]] = Catalogue("backend", ONNXRuntimeBackend, QuantoBackend)
+_CATALOGUE: Catalogue[type[QuantizationBackend]] = Catalogue(
+    "backend", ONNXRuntimeBackend, OpenVINOBackend, QuantoBackend
+)
 
 
 def list_backends() -> list[type[QuantizationBackend]]:

@@ -8,18 +8,23 @@ import shlex
 from importlib import metadata
 
 
-def command_elsewhere(extra: str, target: str, backend: str) -> str:
+def refusal(backend: str, reason: str, extra: str, target: str) -> str:
     """
-    Return a shell command that needs nothing but `uv`.
+    Return the line that says why a backend does not work here, with a shell command that needs nothing but `uv`.
 
     Args:
-        extra (`str`): The extra of this package that the backend needs.
-        target (`str`): The run or checkpoint.
         backend (`str`): The backend.
+        reason (`str`): Why, such as "needs optimum-onnx, which is not installed".
+        extra (`str`): The extra of this package that the backend needs.
+        target (`str`): The run or checkpoint that is to be quantized.
     """
     source = _installed_from()
     package = f"hf-distill[{extra}]{' @ ' if source else ''}{source}"
-    return shlex.join(["uvx", "--from", package, "hf-distill", "quantize", target, "--backend", backend])
+    command = shlex.join(["uvx", "--from", package, "hf-distill", "quantize", target, "--backend", backend])
+    return (
+        f"quantization: the backend {backend} {reason}; a run leaves it out with --set quantization=[]; "
+        f"this quantizes in an environment of its own: {command}"
+    )
 
 
 def _installed_from() -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
+
+from hf_distill.quantization.base import outside_body
 
 logger = logging.getLogger(__name__)
 
@@ -79,13 +80,11 @@ def load_graph(folder: Path) -> Any:
 
 
 def nodes_of_head(graph: Any) -> list[str]:
-    """Return the names of the head's matrix products; the body is the part of the model that has most of them."""
+    """Return the names of the head's matrix products."""
     # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul. Of a node with another
     # name nothing is known, and it is quantized.
     products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
-    parts = {name: name.split("/")[1] for name in products if name.startswith("/")}
-    body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
-    return [name for name, part in parts.items() if part != body]
+    return outside_body({name: name.split("/")[1] for name in products if name.startswith("/")})
 
 
 def products_with_weights(graph: Any, without: Collection[str]) -> list[str]:

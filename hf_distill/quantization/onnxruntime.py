@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBas
 from hf_distill.errors import InputError
 from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
-from hf_distill.quantization.elsewhere import command_elsewhere
+from hf_distill.quantization.elsewhere import refusal
 from hf_distill.quantization.graph import (
     FILE_NAME,
     fuse,
@@ -73,10 +73,7 @@ class ONNXRuntimeBackend(QuantizationBackend):
         elif not transformers.__version__.startswith("4."):
             reason = f"needs transformers 4.57; this is {transformers.__version__}"
         if reason:
-            raise InputError(
-                f"quantization: the backend onnxruntime {reason}; a run leaves it out with --set quantization=[]; "
-                f"this quantizes in an environment of its own: {command_elsewhere('onnx', target, self.name)}"
-            )
+            raise InputError(refusal(self.name, reason, "onnx", target))
 
     def check_model(self, config: PretrainedConfig, options: QuantizationOptions) -> None:
         """Check that Optimum exports the architecture; see [`QuantizationBackend.check_model`]."""
@@ -126,10 +123,11 @@ class ONNXRuntimeBackend(QuantizationBackend):
 
     def loading_code(self, name: str, task: Task) -> str:
         """Return the Python lines that load and run the model."""
+        model_class = task.model_class_of("ORT")
         return (
-            f"from optimum.onnxruntime import {task.onnx_model}\n"
+            f"from optimum.onnxruntime import {model_class}\n"
             "from transformers import AutoTokenizer, pipeline\n\n"
-            f'model = {task.onnx_model}.from_pretrained("{name}", file_name="{MODEL_FILE}")\n'
+            f'model = {model_class}.from_pretrained("{name}", file_name="{MODEL_FILE}")\n'
             f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
             f'classify = pipeline("{task.pipeline_tag}", model=model, tokenizer=tokenizer)\n'
         )
@@ -137,7 +135,7 @@ class ONNXRuntimeBackend(QuantizationBackend):
     def _model_class(self, task: Task) -> Any:
         import optimum.onnxruntime
 
-        return getattr(optimum.onnxruntime, task.onnx_model)
+        return getattr(optimum.onnxruntime, task.model_class_of("ORT"))
 
 
 class HalfModel(QuantizableModel):

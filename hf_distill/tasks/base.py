@@ -42,8 +42,6 @@ class Task(ABC):
     """Which of the columns holds the labels."""
     auto_model: ClassVar[str]
     """Name of the `AutoModelFor...` class that has the head."""
-    onnx_model: ClassVar[str]
-    """Name of the `ORTModelFor...` class that has the head."""
     pipeline_tag: ClassVar[str]
     """The Hub's name for it, and that of `transformers.pipeline`."""
     primary_metric: ClassVar[str]
@@ -62,6 +60,10 @@ class Task(ABC):
     def model_class(self) -> type:
         """The `AutoModelFor...` class that has the head."""
         return getattr(transformers, self.auto_model)
+
+    def model_class_of(self, library: str) -> str:
+        """Return the name of another library's class that has the head, such as `ORTModelFor...` for `"ORT"`."""
+        return self.auto_model.replace("Auto", library, 1)
 
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint of this configuration was saved with this task's head."""

@@ -25,7 +25,6 @@ class TextClassification(Task):
     optional_columns = ("text_pair",)
     label_column = "label"
     auto_model = "AutoModelForSequenceClassification"
-    onnx_model = "ORTModelForSequenceClassification"
     pipeline_tag = "text-classification"
     primary_metric = "accuracy"
 

@@ -28,7 +28,6 @@ class TokenClassification(Task):
     columns = ("tokens", "tags")
     label_column = "tags"
     auto_model = "AutoModelForTokenClassification"
-    onnx_model = "ORTModelForTokenClassification"
     pipeline_tag = "token-classification"
     primary_metric = "f1"
 

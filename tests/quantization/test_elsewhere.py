@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from hf_distill.quantization.elsewhere import command_elsewhere
+from hf_distill.quantization.elsewhere import refusal
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,7 @@ def test_it_installs_what_is_installed_here(
 ) -> None:
     content = None if origin is None else json.dumps(origin)
     monkeypatch.setattr(metadata, "distribution", lambda name: SimpleNamespace(read_text=lambda file: content))
-    found = shlex.split(command_elsewhere("onnx", "my run", "onnxruntime"))
+    line = refusal("onnxruntime", "needs more", "onnx", "my run")
+    assert line.startswith("quantization: the backend onnxruntime needs more; a run leaves it out with")
+    found = shlex.split(line.partition("of its own: ")[2])
     assert found == ["uvx", "--from", package, "hf-distill", "quantize", "my run", "--backend", "onnxruntime"]
