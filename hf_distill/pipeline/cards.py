@@ -10,7 +10,7 @@ from hf_distill.evaluation.report import read_report
 from hf_distill.objectives import list_objectives
 from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.manifest import versions
-from hf_distill.pipeline.recipe import DatasetSection
+from hf_distill.pipeline.sections import DatasetSection
 from hf_distill.publishing.card import CardContents, hub_id, write_card
 from hf_distill.quantization import find_backend
 

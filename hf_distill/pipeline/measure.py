@@ -17,7 +17,7 @@ from hf_distill.evaluation.plots import plot_comparison
 from hf_distill.evaluation.predict import ForwardFunction, agreement, forward_function, predict
 from hf_distill.evaluation.report import write_report
 from hf_distill.pipeline.context import Context
-from hf_distill.pipeline.recipe import QuantizationSection
+from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.processes import processes
 from hf_distill.quantization import find_backend
 

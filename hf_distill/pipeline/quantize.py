@@ -17,7 +17,7 @@ from hf_distill.evaluation.predict import ForwardFunction, forward_function, pre
 from hf_distill.evaluation.rows import is_error
 from hf_distill.files import scratch_folder
 from hf_distill.pipeline.context import Context
-from hf_distill.pipeline.recipe import QuantizationSection
+from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.quantization import QuantizationBackend, find_backend
 from hf_distill.quantization.budget import quantize_within
 
@@ -25,13 +25,14 @@ ERROR_ROWS = 64
 """Rows on which the error of an operator is measured."""
 
 
-def quantize_student(context: Context, section: QuantizationSection, folder: Path) -> dict[str, Any]:
+def quantize_student(context: Context, section: QuantizationSection, source: Path, folder: Path) -> dict[str, Any]:
     """
     Quantize the student of a run.
 
     Args:
         context ([`Context`]): The run.
         section ([`QuantizationSection`]): How.
+        source (`Path`): Folder of the student, or of what was made of it for this.
         folder (`Path`): Empty folder to write to.
 
     Returns:
@@ -41,38 +42,58 @@ def quantize_student(context: Context, section: QuantizationSection, folder: Pat
     Raises:
         InputError: If the metric is not a number.
     """
-    backend, student = find_backend(section.backend), context.run.folder / "student"
+    backend = find_backend(section.backend)
     given = context.task, section.options, context.data.train
     if section.max_drop is None:
-        backend.quantize(student, folder, *given)
+        backend.quantize(source, folder, *given)
         return {}
     with scratch_folder(folder) as aside:
-        source, tries = aside / "source", aside / "tries"
-        source.mkdir()
+        prepared, tries = aside / "prepared", aside / "tries"
+        prepared.mkdir()
         tries.mkdir()
-        model, loss = backend.prepare(student, source, *given), _Loss(context, backend)
+        model, loss = backend.prepare(source, prepared, *given), _Loss(context, backend, source)
         outcome = quantize_within(model, folder, tries, loss.drop, loss.error, section.max_drop)
     return {**outcome.to_dict(), "measured_on": loss.split}
+
+
+def drop_of_all(context: Context, section: QuantizationSection, source: Path) -> float:
+    """
+    Return what is lost of the metric with every operator quantized.
+
+    Args:
+        context ([`Context`]): The run.
+        section ([`QuantizationSection`]): How it is quantized.
+        source (`Path`): Folder of the student, or of what was made of it for this.
+
+    Raises:
+        InputError: If the metric is not a number.
+    """
+    backend = find_backend(section.backend)
+    with scratch_folder(context.run.folder / "quantized" / section.backend) as aside:
+        folder = aside / "all"
+        folder.mkdir()
+        backend.quantize(source, folder, context.task, section.options, context.data.train)
+        return _Loss(context, backend, source).drop(folder)
 
 
 class _Loss:
     """What a quantized model loses against the student, on other rows than those of the report if there are any."""
 
-    def __init__(self, context: Context, backend: QuantizationBackend):
-        self._context, self._backend, data = context, backend, context.data
+    def __init__(self, context: Context, backend: QuantizationBackend, source: Path):
+        self._context, self._backend, self._source, data = context, backend, source, context.data
         self._rows = data.validation if data.validation is not None else data.evaluation
         self.split = "validation" if data.validation is not None else data.evaluation_split
         self._collator = context.task.collator(context.tokenizer)
-        self._student = forward_function(context.load(context.run.folder / "student"))
-        self._score = self._score_of(self._student)
+        self._score = self._score_of(forward_function(context.load(context.run.folder / "student")))
         if math.isnan(self._score):
             raise InputError(f"quantization: the student's {context.task.primary_metric} is not a number")
 
     @cached_property
     def _sample(self) -> list[tuple[Any, torch.Tensor]]:
-        """Batches of a row each, and the student's logits."""
+        """Batches of a row each, and the logits of what is quantized."""
+        forward = forward_function(self._context.load(self._source))
         batches = [self._collator([self._rows[row]]) for row in spread_rows(len(self._rows), ERROR_ROWS)]
-        return [(batch, self._student(batch)) for batch in batches]
+        return [(batch, forward(batch)) for batch in batches]
 
     def drop(self, folder: Path) -> float:
         """Return what a quantized model loses of the metric."""
@@ -80,7 +101,7 @@ class _Loss:
         return -lost if is_error(self._context.task.primary_metric) else lost
 
     def error(self, folder: Path) -> float:
-        """Return how far its logits are from the student's."""
+        """Return how far its logits are from those of what it was made of."""
         forward = self._forward(folder)
         return mean((forward(batch) - logits).square().mean().item() for batch, logits in self._sample)
 

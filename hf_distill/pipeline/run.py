@@ -13,7 +13,8 @@ from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.context import Context, prepare
 from hf_distill.pipeline.manifest import RECIPE_FILE, Run, fingerprint
 from hf_distill.pipeline.recipe import Recipe, load_recipe, with_backend
-from hf_distill.pipeline.stages import STAGES, Stage
+from hf_distill.pipeline.stage import Stage
+from hf_distill.pipeline.stages import STAGES
 from hf_distill.processes import from_main, main_first, processes
 
 logger = logging.getLogger(__name__)

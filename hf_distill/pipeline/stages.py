@@ -4,269 +4,24 @@
 from __future__ import annotations
 
 import io
-from abc import ABC, abstractmethod
 from contextlib import redirect_stdout
-from typing import Any, ClassVar
+from typing import Any
 
-from transformers import PreTrainedModel
-
-from hf_distill.files import folder_written_aside, move_folder
-from hf_distill.knowledge.record import record_knowledge
-from hf_distill.knowledge.recorded import RecordedTeacher
-from hf_distill.knowledge.shards import read_json
+from hf_distill.files import folder_written_aside
 from hf_distill.pipeline.cards import write_cards
-from hf_distill.pipeline.context import Context, new_head_model
+from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.finishing import FinishingStage, finished
+from hf_distill.pipeline.learning import BaselineStage, IntermediateStage, RecordingStage, StudentStage, TeacherStage
 from hf_distill.pipeline.measure import evaluate_run
-from hf_distill.pipeline.models import make_student, resolve_model
 from hf_distill.pipeline.quantize import quantize_student
-from hf_distill.pipeline.recipe import Recipe
-from hf_distill.pipeline.training import make_arguments, shared_budget, teacher_options, train
-from hf_distill.processes import processes
-from hf_distill.training_args import DistillationTrainingArguments
-
-
-class Stage(ABC):
-    """A step of a run, done once for each set of inputs."""
-
-    name: ClassVar[str]
-    after: ClassVar[tuple[str, ...]] = ()
-    """The stages whose results it reads."""
-    result: ClassVar[str]
-    """What it writes, within the run's folder: where that was deleted, it is not done."""
-    in_all_processes: ClassVar[bool] = True
-    """Whether all processes of a run work at it, or the main one alone while the others wait."""
-
-    def is_wanted(self, context: Context) -> bool:
-        """Say whether the recipe asks for it."""
-        return True
-
-    def check(self, context: Context) -> None:  # noqa: B027 (most stages have nothing of their own to check)
-        """Raise an [`InputError`] if it cannot work; called for all stages before the first is run."""
-
-    @abstractmethod
-    def inputs(self, context: Context) -> Any:
-        """Return what its result depends on, beside the stages before it."""
-
-    @abstractmethod
-    def run(self, context: Context, inputs: str) -> dict[str, Any]:
-        """Do it, write its folder, and return what the manifest says of it."""
-
-
-class TeacherStage(Stage):
-    """Fine-tune the teacher on the labelled rows."""
-
-    name = "teacher"
-    result = "teacher/config.json"
-
-    def is_wanted(self, context: Context) -> bool:
-        """Say whether the recipe has `teacher.fine_tune`."""
-        return context.recipe.teacher.fine_tune is not None
-
-    def check(self, context: Context) -> None:
-        """Make the training arguments once."""
-        self._arguments(context, context.run.folder)
-
-    def inputs(self, context: Context) -> Any:
-        """The checkpoint, the training options and the data."""
-        return [context.teacher_origin, teacher_options(context), context.data.fingerprint]
-
-    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
-        options = teacher_options(context)
-        return make_arguments("teacher.fine_tune", options, folder, objectives=[], task_weight=1.0)
-
-    def run(self, context: Context, inputs: str) -> dict[str, Any]:
-        """Fine-tune the teacher."""
-        args = self._arguments(context, context.run.checkpoints(self.name, inputs))
-        model = new_head_model(context.teacher_origin, context, "teacher.model", args.seed)
-        return train(context, self.name, inputs, model, None, args, context.data.labelled)
-
-
-class DistillationStage(Stage):
-    """A stage in which the student learns from the teacher."""
-
-    def check(self, context: Context) -> None:
-        """Make the training arguments once."""
-        self._arguments(context, context.run.folder)
-
-    def inputs(self, context: Context) -> Any:
-        """Everything of the recipe that teaches."""
-        args = self._arguments(context, context.run.folder)
-        return [
-            context.teacher_origin,
-            context.recipe.student.model_dump(),
-            args.objectives,
-            args.task_weight,
-            self._options(context.recipe),
-            context.data.fingerprint,
-        ]
-
-    def objectives(self, context: Context) -> list[dict[str, Any]]:
-        """Return what the student learns from the teacher in it."""
-        return self._arguments(context, context.run.folder).objectives
-
-    @abstractmethod
-    def _options(self, recipe: Recipe) -> dict[str, Any]:
-        """Return the training options."""
-
-    @abstractmethod
-    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
-        """Return the training arguments."""
-
-    def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
-        """Return the student as it is before this stage."""
-        return make_student(context.recipe, teacher, context.task, context.data.names, seed)
-
-    def run(self, context: Context, inputs: str) -> dict[str, Any]:
-        """Distil the student."""
-        args = self._arguments(context, context.run.checkpoints(self.name, inputs))
-        teacher = context.load(context.teacher_path, "teacher.model")
-        student = self._start(context, teacher, args.seed)
-        recording = context.run.folder / RecordingStage.name
-        if RecordingStage().is_wanted(context):
-            teacher = RecordedTeacher(recording, teacher)
-        # A row without a label teaches nothing where there is no objective.
-        rows = context.data.train if args.objectives else context.data.labelled
-        done = train(context, self.name, inputs, student, teacher, args, rows)
-        return {**done, "labelled_rows": len(context.data.labelled), "task_weight": args.task_weight}
-
-
-class IntermediateStage(DistillationStage):
-    """Distil the student with the objectives of the intermediate stage."""
-
-    name = "intermediate"
-    after = ("teacher", "recording")
-    result = "intermediate/config.json"
-
-    def is_wanted(self, context: Context) -> bool:
-        """Say whether the recipe has an intermediate stage."""
-        return context.recipe.intermediate is not None
-
-    def _options(self, recipe: Recipe) -> dict[str, Any]:
-        return {**shared_budget(recipe.training, recipe.intermediate.share), **recipe.intermediate.training}
-
-    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
-        section = context.recipe.intermediate
-        options = self._options(context.recipe)
-        given = {"objectives": section.objectives, "task_weight": section.task_weight}
-        return make_arguments("intermediate.training", options, folder, **given)
-
-
-class StudentStage(DistillationStage):
-    """Distil the student."""
-
-    name = "student"
-    after = ("teacher", "recording", "intermediate")
-    result = "student/config.json"
-
-    def _options(self, recipe: Recipe) -> dict[str, Any]:
-        if recipe.intermediate is None:
-            return recipe.training
-        return shared_budget(recipe.training, 1 - recipe.intermediate.share)
-
-    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
-        recipe = context.recipe
-        given = {"objectives": recipe.objectives, "task_weight": recipe.task_weight}
-        given = {name: value for name, value in given.items() if value is not None}
-        return make_arguments("training", self._options(recipe), folder, **given)
-
-    def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
-        if context.recipe.intermediate is None:
-            return super()._start(context, teacher, seed)
-        return context.load(context.run.folder / "intermediate")
-
-
-class RecordingStage(Stage):
-    """Write down what the teacher says of the training rows."""
-
-    name = "recording"
-    after = ("teacher",)
-    result = "recording/recording.json"
-
-    def is_wanted(self, context: Context) -> bool:
-        """Say whether the recipe has a recording, and objectives to record for."""
-        return context.recipe.recording is not None and bool(self._objectives(context))
-
-    def _objectives(self, context: Context) -> list[dict[str, Any]]:
-        stages = [stage for stage in (IntermediateStage(), StudentStage()) if stage.is_wanted(context)]
-        return [objective for stage in stages for objective in stage.objectives(context)]
-
-    def inputs(self, context: Context) -> Any:
-        """What the teacher is asked, of which rows, and for which student."""
-        recipe = context.recipe
-        sections = [recipe.recording.model_dump(), recipe.student.model_dump()]
-        return [context.teacher_origin, *sections, self._objectives(context), context.data.fingerprint]
-
-    def run(self, context: Context, inputs: str) -> dict[str, Any]:
-        """Record, continuing an interrupted start."""
-        # Loaded with the run's own path, so that no path of this machine is written down.
-        teacher = context.load(context.teacher_path, "teacher.model")
-        unfinished = context.run.checkpoints(self.name, inputs)
-        record_knowledge(
-            teacher_model=teacher,
-            train_dataset=context.data.train,
-            objectives=self._objectives(context),
-            output_dir=unfinished / self.name,
-            student=make_student(context.recipe, teacher, context.task, context.data.names, context.seed),
-            data_collator=context.task.collator(context.tokenizer),
-            processing_class=context.tokenizer,
-            **context.recipe.recording.model_dump(),
-        )
-        if processes().is_main_process:
-            move_folder(unfinished / self.name, context.run.folder / self.name)
-            context.run.remove_checkpoints(self.name)
-        processes().wait_for_everyone()
-        recorded = read_json(context.run.folder / self.result)
-        return {"rows": recorded["rows"], "bytes": sum(shard["bytes"] for shard in recorded["shards"])}
-
-
-class BaselineStage(Stage):
-    """Train the same student for as many steps without the teacher."""
-
-    name = "baseline"
-    after = ("teacher", "intermediate", "student")
-    result = "baseline/config.json"
-
-    def is_wanted(self, context: Context) -> bool:
-        """Say whether the recipe has a baseline."""
-        return context.recipe.baseline is not None
-
-    def check(self, context: Context) -> None:
-        """Make the training arguments once."""
-        self._arguments(context, context.run.folder, steps=1)
-
-    def inputs(self, context: Context) -> Any:
-        """What changes its training."""
-        return [context.recipe.baseline.model_dump(), context.data.fingerprint]
-
-    def _arguments(self, context: Context, folder: Any, steps: int) -> DistillationTrainingArguments:
-        recipe = context.recipe
-        options = {**recipe.training, "max_steps": steps, **recipe.baseline.training}
-        return make_arguments("baseline.training", options, folder, objectives=[], task_weight=1.0)
-
-    def run(self, context: Context, inputs: str) -> dict[str, Any]:
-        """Train the baseline."""
-        steps = sum(context.run.stage(name).get("steps", 0) for name in ("intermediate", "student"))
-        args = self._arguments(context, context.run.checkpoints(self.name, inputs), steps)
-        student = self._start(context, args.seed)
-        return train(context, self.name, inputs, student, None, args, context.data.labelled)
-
-    def _start(self, context: Context, seed: int) -> PreTrainedModel:
-        start = context.recipe.baseline.start
-        fine_tuned_here = context.recipe.teacher.fine_tune is not None
-        if start == "student" or (start == "pretrained" and not fine_tuned_here):
-            origin = context.load(context.teacher_path, "teacher.model")
-        elif start == "pretrained":
-            origin = new_head_model(context.teacher_origin, context, "teacher.model", seed)
-        else:
-            origin = new_head_model(resolve_model(start, "baseline.start"), context, "baseline.start", seed)
-        return make_student(context.recipe, origin, context.task, context.data.names, seed)
+from hf_distill.pipeline.stage import Stage
 
 
 class QuantizationStage(Stage):
     """Quantize the student."""
 
     name = "quantization"
-    after = ("student",)
+    after = ("student", "finishing")
     result = "quantized"
     in_all_processes = False
 
@@ -282,10 +37,14 @@ class QuantizationStage(Stage):
         """Quantize with every backend that the recipe lists."""
         budgets = {}
         for section in context.recipe.quantization:
+            better = finished(context, section.backend)
+            source = context.run.folder / "student" if better is None else better.pop("folder")
             target = context.run.folder / "quantized" / section.backend
             # Libraries print their progress, which is no part of the report.
             with redirect_stdout(io.StringIO()), folder_written_aside(target) as folder:
-                budgets[section.backend] = quantize_student(context, section, folder)
+                budgets[section.backend] = quantize_student(context, section, source, folder)
+            if better is not None:
+                budgets[section.backend]["finishing"] = better
         return {"backends": list(budgets), "budgets": budgets}
 
 
@@ -329,6 +88,7 @@ STAGES: tuple[Stage, ...] = (
     IntermediateStage(),
     StudentStage(),
     BaselineStage(),
+    FinishingStage(),
     QuantizationStage(),
     EvaluationStage(),
     CardStage(),

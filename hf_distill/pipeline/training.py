@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,7 @@ def train(
     teacher: PreTrainedModel | KnowledgeSource | None,
     args: DistillationTrainingArguments,
     rows: Dataset,
+    during: AbstractContextManager | None = None,
 ) -> dict[str, Any]:
     """
     Train a model and write it to the run's folder, continuing from a checkpoint of an interrupted start.
@@ -105,6 +107,7 @@ def train(
         teacher ([`~transformers.PreTrainedModel`] or [`KnowledgeSource`], *optional*): Who teaches.
         args ([`DistillationTrainingArguments`]): How.
         rows (`Dataset`): Tokenized rows.
+        during (`AbstractContextManager`, *optional*): What holds while it is trained, and not of the model as written.
 
     Returns:
         `dict[str, Any]`: What the manifest says: optimizer steps, training rows and objectives.
@@ -128,7 +131,8 @@ def train(
     checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
     if checkpoint is not None and processes().is_main_process:
         logger.warning("Continuing %s from %s", stage, checkpoint.name)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    with during or nullcontext():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _write_model(trainer, context.run.folder / stage)
     if processes().is_main_process:
         context.run.remove_checkpoints(stage)

@@ -70,11 +70,8 @@ def load(name: str, folder: Path) -> ForwardFunction:
 
 
 def most_memory(name: str, folder: Path, answer: Any) -> None:
-    """Tell how many MB a process needs for a model and its largest batch (Linux)."""
+    """Tell how many MB a process needs for a model and its largest batch, beyond torch and transformers (Linux)."""
     batch = make_batches()["32 x 128"]
-    # Each backend's libraries are there before, and with them what they need for any model.
-    if name in VARIANTS:
-        find_backend(VARIANTS[name][0]).check()
     # Linux begins anew to look for the peak.
     Path("/proc/self/clear_refs").write_text("5")
     before = peak()

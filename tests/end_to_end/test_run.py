@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback, pipeline
 
 from hf_distill.errors import InputError
-from hf_distill.pipeline import stages, training
+from hf_distill.pipeline import learning, training
 from hf_distill.pipeline.quantize import _Loss
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
@@ -247,7 +247,7 @@ def captured_training(setup: Any, folder: Path, monkeypatch: pytest.MonkeyPatch,
         seen[stage] = {"weights": weights, "args": args, "rows": rows, "teacher": teacher}
         return {"steps": 7, "train_rows": len(rows)}
 
-    monkeypatch.setattr(stages, "train", train)
+    monkeypatch.setattr(learning, "train", train)
     run_recipe(parse_recipe(setup.content(**changes)), folder, until="baseline")
     return seen
 
@@ -536,7 +536,7 @@ def test_interrupted_command_says_how_to_go_on(
     def interrupted(*arguments: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages, "train", interrupted)
+    monkeypatch.setattr(learning, "train", interrupted)
     result = command("run", setup.write(tmp_path / "tiny.yaml"), "--output-dir", tmp_path / "run")
     assert result.status == 1
     assert "the same command continues" in result.err

@@ -1,0 +1,164 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""The sections of a recipe: their keys, defaults and bounds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from hf_distill.errors import InputError
+from hf_distill.quantization import QuantizationOptions, find_backend
+
+
+class Section(BaseModel):
+    """A part of a recipe: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class DatasetSection(Section):
+    """What the student and the teacher learn from."""
+
+    path: str | None = Field(None, description="Hub id, local folder, or package:MODULE with a load_dataset().")
+    name: str | None = Field(None, description="Configuration of a data set on the Hub.")
+    revision: str | None = Field(None, description="Branch, tag or commit of a data set on the Hub.")
+    data_files: dict[str, str | list[str]] | None = Field(
+        None, description="Local files of each split, in place of path."
+    )
+    splits: dict[Literal["train", "validation", "test"], str] | None = Field(
+        None, description="Which split of the data set serves as train, validation and test."
+    )
+    columns: dict[str, str] | None = Field(None, description="Which column holds what the task reads.")
+    max_length: int | None = Field(None, ge=4, description="Longest input in tokens; longer ones are cut.")
+    max_train_samples: int | None = Field(None, ge=1, description="Use so many training rows, drawn at random.")
+    labels_per_class: int | None = Field(
+        None, ge=1, description="Hide the labels of all training rows but so many of each class."
+    )
+    seed: int = Field(0, description="Seed of the two draws above, apart from that of training.")
+
+    @field_validator("data_files")
+    @classmethod
+    def _some_source(cls, data_files: Any, info: ValidationInfo) -> Any:
+        if not data_files and info.data.get("path") is None:
+            raise ValueError("a data set needs a path or data_files")
+        return data_files
+
+
+class TeacherSection(Section):
+    """Who teaches."""
+
+    model: str = Field(description="Folder, Hub id, or package:MODULE/FOLDER within an installed package.")
+    fine_tune: dict[str, Any] | None = Field(
+        None, description="Fine-tune it first: any field of TrainingArguments; {} for the defaults of training."
+    )
+
+
+class StudentSection(Section):
+    """Who learns; started from the teacher's layers unless `model` names another checkpoint."""
+
+    model: str | None = Field(None, description="Start from this checkpoint and not from the teacher.")
+    num_hidden_layers: int | None = Field(None, ge=1, description="Depth.")
+    layers: list[int] | None = Field(
+        None, description="The teacher layer, from 0, that each student layer starts from."
+    )
+    hidden_size: int | None = Field(None, ge=1, description="Width.")
+    num_attention_heads: int | None = Field(None, ge=1, description="Attention heads.")
+    intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
+
+
+class RecordingSection(Section):
+    """What the teacher says, written down once before the student learns."""
+
+    compression: str | dict[str, Any] = Field(
+        "int8", description="fp32, fp16, bf16, int8 or log8, with options such as int8:pca=96, or a mapping of them."
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="What the teacher computes in; auto: bf16 where it is fast, unless compression is fp32."
+    )
+    batch_size: int = Field(64, ge=1, description="Rows that the teacher reads at once.")
+    rows_per_shard: int = Field(1024, ge=1, description="Rows of a shard: what an interruption may cost.")
+
+
+class IntermediateSection(Section):
+    """A stage of training before the last, with objectives of its own; both have the budget of `training` together."""
+
+    objectives: list[str | dict[str, Any]] = Field(description="What the student learns from the teacher in it.")
+    task_weight: float = Field(0.0, ge=0, description="Factor of the task loss in it.")
+    share: float = Field(0.5, gt=0, lt=1, description="Its share of the epochs, or steps, of training.")
+    training: dict[str, Any] = Field(default_factory=dict, description="Training fields that differ from training.")
+
+
+class FinishingSection(Section):
+    """A little more distillation, as if the student were quantized already; done where max_drop is exceeded."""
+
+    share: float = Field(0.1, gt=0, description="How long, as a share of the epochs, or steps, of training.")
+    training: dict[str, Any] = Field(default_factory=dict, description="Training fields that differ from training.")
+
+
+class BaselineSection(Section):
+    """The same student without the teacher: what there would be without distillation."""
+
+    start: str = Field(
+        "pretrained",
+        description="pretrained: the layers of the checkpoint that the run fine-tunes the teacher from, so that "
+        "nothing of the teacher is in it; student: the student's own start; or any checkpoint. A teacher that comes "
+        "fine-tuned has no pretrained start to be found, and the baseline has the student's.",
+    )
+    training: dict[str, Any] = Field(
+        default_factory=dict, description="Training fields that differ from the student's."
+    )
+
+
+class EvaluationSection(Section):
+    """How the models are measured."""
+
+    split: Literal["validation", "test"] | None = Field(None, description="test if there is one, else validation.")
+    max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
+    batch_size: int = Field(64, ge=1, description="Rows in a batch when scores are measured.")
+    latency_rounds: int = Field(30, ge=3, description="How often each latency is measured.")
+
+
+class QuantizationSection(Section):
+    """One quantized model."""
+
+    backend: str = Field("onnxruntime", description="Which backend quantizes.")
+    mode: Literal["dynamic", "static", "weights", "half"] | None = Field(
+        None,
+        description="What is quantized beside weights. dynamic: activations, with ranges as they come; static: with "
+        "ranges measured on training rows; weights: nothing. half: 16-bit floats. onnxruntime has dynamic (its "
+        "default), static and half; openvino static (its default) and weights; quanto weights (its default) and "
+        "static.",
+    )
+    weights: Literal["int8", "int4", "fp8"] = Field("int8", description="What weights are stored in.")
+    per_channel: bool = Field(True, description="One scale for each output channel of a weight.")
+    instructions: Literal["auto", "avx2", "avx512", "avx512_vnni", "arm64"] = Field(
+        "auto", description="Which processor's int8 instructions to quantize for; auto: this machine's."
+    )
+    optimization: Literal["none", "O1", "O2", "O3"] = Field(
+        "none",
+        description="What is done to the graph beforehand; O2 fuses attention and the like, O3 approximates GELU.",
+    )
+    calibration_rows: int = Field(256, ge=1, description="Training rows that mode static measures ranges on.")
+    calibration_method: Literal["minmax", "entropy", "percentile"] = Field(
+        "minmax", description="What a range of mode static is."
+    )
+    max_drop: float | None = Field(
+        0.01,
+        ge=0,
+        description="What may be lost of the primary metric; operators are kept in floats until it is not more. "
+        "null: whatever is lost.",
+    )
+
+    @property
+    def options(self) -> QuantizationOptions:
+        """How the backend quantizes."""
+        return QuantizationOptions(**self.model_dump(exclude={"backend", "max_drop"}))
+
+    def check(self, place: str) -> None:
+        """Raise an [`InputError`] if the backend is unknown or does not do what is asked; `place` is the section."""
+        backend = find_backend(self.backend)
+        try:
+            backend.check_options(self.options)
+        except InputError as error:
+            raise InputError(f"{place}.{error}") from error
