@@ -27,27 +27,31 @@ class Comparison:
     How a matrix of the student's scores is compared with the teacher's, row by row.
 
     Args:
-        loss (`Callable`): From both `(n, tokens, tokens)` to the losses `(n, tokens)`; may use up the matrices.
-        slope (`Callable`): From both to the losses' derivative by the student's scores `(n, tokens, tokens)`; may use
-            up the matrices.
+        losses (`Callable`): From both `(n, tokens, tokens)` to the losses `(n, tokens)` and their derivatives by the
+            student's scores `(n, tokens, tokens)`; may use up the matrices.
+        slope (`Callable`): The same for the derivatives alone.
     """
 
-    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    losses: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
     slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def _divergence(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    log_q, log_p = student.log_softmax(-1), teacher.log_softmax(-1)
-    p = log_p.exp()
-    return log_p.sub_(log_q).mul_(p).sum(-1)
+def _divergence(student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    q, p = student.softmax(-1), teacher.softmax(-1)
+    # A row's largest score has a probability that is never so small as to be rounded to zero.
+    log_sums = [scores.amax(-1) - row.amax(-1).log_() for scores, row in ((student, q), (teacher, p))]
+    losses = teacher.sub_(student).mul_(p).sum(-1) + (log_sums[0] - log_sums[1])
+    return losses, q.sub_(p)
+
+
+def _squares(student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    difference = student.sub_(teacher)
+    return difference.square().sum(-1), difference.mul_(2)
 
 
 DIVERGENCE = Comparison(_divergence, lambda student, teacher: student.softmax(-1).sub_(teacher.softmax(-1)))
 r"""\\( \mathrm{KL}(\mathrm{softmax}(A^t) \Vert \mathrm{softmax}(A^s)) \\)"""
-SQUARES = Comparison(
-    lambda student, teacher: student.sub_(teacher).square_().sum(-1),
-    lambda student, teacher: student.sub_(teacher).mul_(2),
-)
+SQUARES = Comparison(_squares, lambda student, teacher: student.sub_(teacher).mul_(2))
 r"""\\( \sum_j (A^s_j - A^t_j)^2 \\)"""
 
 
@@ -74,8 +78,10 @@ class _Compared(torch.autograd.Function):
     """
     Less time than the same in plain operations, and none of their memory.
 
-    The large matrices of scores are made in pieces that stay in a processor's cache, and once more for the gradient:
-    to keep them takes more time than to make them again.
+    The large matrices of scores are made in pieces that stay in a processor's cache. There the gradient is made with
+    the losses: mostly every real token of an example has one weight in the total loss, and then what it is does not
+    matter before. Otherwise, and elsewhere, the matrices are made once more for the gradient: to keep them takes more
+    time than to make them again.
     """
 
     @staticmethod
@@ -91,33 +97,69 @@ class _Compared(torch.autograd.Function):
     ) -> torch.Tensor:
         """Return the losses `(batch, tokens)`."""
         ctx.comparison, ctx.heads, ctx.same = comparison, heads, rows is columns
-        ctx.save_for_backward(rows, columns, teacher_rows, teacher_columns, mask)
+        ctx.at_once = mask.device.type == "cpu" and any(ctx.needs_input_grad)
+        gradients = _Gradients(rows, None if ctx.same else columns) if ctx.at_once else None
         losses = full_precision(rows.new_zeros(mask.shape))
         for piece in _pieces(mask, heads):
-            own = piece.scores(piece.cut(rows), piece.cut(columns))
+            left, right = piece.cut(rows), piece.cut(columns)
             theirs = piece.scores(piece.cut(teacher_rows), piece.cut(teacher_columns))
-            losses[piece.examples] += comparison.loss(own, theirs).unflatten(0, (-1, piece.number)).sum(1)
+            found, slope = comparison.losses(piece.scores(left, right), theirs)
+            losses[piece.examples] += found.unflatten(0, (-1, piece.number)).sum(1)
+            if gradients is not None:
+                gradients.put(piece, slope, left, right)
+        kept = () if gradients is None else (gradients.of_rows, gradients.of_columns)
+        ctx.save_for_backward(rows, columns, teacher_rows, teacher_columns, mask, *kept)
         return losses / heads
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Return the gradients of the student's rows and columns."""
-        rows, columns, teacher_rows, teacher_columns, mask = ctx.saved_tensors
-        of_rows, of_columns = torch.empty_like(rows), None if ctx.same else torch.empty_like(columns)
+        rows, columns, teacher_rows, teacher_columns, mask, *kept = ctx.saved_tensors
         factor = (gradient * ((rows.shape[-1] / ctx.heads) ** -0.5 / ctx.heads)).unsqueeze(-1)
+        weights = _weights_of_examples(factor, mask.unsqueeze(-1)) if ctx.at_once else None
+        if weights is not None:
+            found = [None if part is None else (part * weights).to(part.dtype) for part in kept]
+            return *found, None, None, None, None, None
+        gradients = _Gradients(rows, None if ctx.same else columns)
         for piece in _pieces(mask, ctx.heads):
             left, right = piece.cut(rows), piece.cut(columns)
             theirs = piece.scores(piece.cut(teacher_rows), piece.cut(teacher_columns))
             slope = ctx.comparison.slope(piece.scores(left, right), theirs)
             slope.mul_(factor[piece.examples].repeat_interleave(piece.number, 0))
-            of_left = slope @ right
-            if ctx.same:
-                of_left.baddbmm_(slope.mT, left)
-            else:
-                piece.put(of_columns, slope.mT @ left)
-            piece.put(of_rows, of_left)
-        return of_rows, of_columns, None, None, None, None, None
+            gradients.put(piece, slope, left, right)
+        return gradients.of_rows, gradients.of_columns, None, None, None, None, None
+
+
+def _weights_of_examples(factor: torch.Tensor, real: torch.Tensor) -> torch.Tensor | None:
+    """Return what to multiply with `(batch, tokens, 1)`, if it is one number at all real tokens of an example."""
+    first = factor.gather(1, real.int().argmax(1, keepdim=True))
+    weights = first * real
+    return weights if weights.equal(factor * real) else None
+
+
+class _Gradients:
+    """
+    Gradients of the vectors of a matrix of products.
+
+    Args:
+        rows (`torch.Tensor`): The vectors of its rows `(batch, tokens, width)`.
+        columns (`torch.Tensor`, *optional*): Those of its columns; without them they are those of the rows, and there
+            is one gradient for both.
+    """
+
+    def __init__(self, rows: torch.Tensor, columns: torch.Tensor | None):
+        self.of_rows = torch.empty_like(rows)
+        self.of_columns = None if columns is None else torch.empty_like(columns)
+
+    def put(self, piece: _Piece, slope: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Put those of a piece in their place, from the derivatives by its scores."""
+        of_left = slope @ right
+        if self.of_columns is None:
+            of_left.baddbmm_(slope.mT, left)
+        else:
+            piece.put(self.of_columns, slope.mT @ left)
+        piece.put(self.of_rows, of_left)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from transformers import AutoConfig
+
 from hf_distill.quantization.base import outside_body
 
 logger = logging.getLogger(__name__)
@@ -19,28 +21,40 @@ SMALL_TABLE = 2**16
 """Numbers of a table below which its bytes do not matter, and its rounding errors would."""
 
 
-def fuse(exported: Path, folder: Path, level: str) -> Path | None:
+def can_be_fused(architecture: str, level: str) -> bool:
+    """Say whether Optimum knows what to fuse in models of an architecture, such as `bert`; see `fuse`."""
+    from optimum.onnxruntime.utils import ORTConfigManager
+
+    try:
+        ORTConfigManager.check_optimization_supported_model(architecture, _optimization(level))
+    except NotImplementedError:
+        return False
+    return True
+
+
+def fuse(exported: Path, folder: Path, level: str) -> Path:
     """
     Make one operator of what transformers do in many.
 
     Args:
-        exported (`Path`): Folder with the exported model.
+        exported (`Path`): Folder with the exported model, of an architecture that `can_be_fused`.
         folder (`Path`): Folder to write to.
         level (`str`): `"O1"` to `"O3"`, or `"O4"`, which makes 16-bit floats of all numbers too.
 
     Returns:
-        `Path`, *optional*: The file, or nothing if nothing is known of the architecture.
+        `Path`: The file.
     """
     from optimum.onnxruntime import ORTOptimizer
+
+    ORTOptimizer.from_pretrained(exported).optimize(_optimization(level), folder)
+    return folder / "model_optimized.onnx"
+
+
+def _optimization(level: str) -> Any:
     from optimum.onnxruntime.configuration import AutoOptimizationConfig
 
     # Attention would take the number of real tokens for the mask, which is wrong unless all padding is at the end.
-    configuration = getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
-    try:
-        ORTOptimizer.from_pretrained(exported).optimize(configuration, folder)
-    except NotImplementedError:
-        return None
-    return folder / "model_optimized.onnx"
+    return getattr(AutoOptimizationConfig, level)(use_raw_attention_mask=True)
 
 
 def optimize(exported: Path, folder: Path, level: str) -> Path:
@@ -57,13 +71,12 @@ def optimize(exported: Path, folder: Path, level: str) -> Path:
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    fused = fuse(exported, folder, level)
-    if fused is None:
+    if not can_be_fused(AutoConfig.from_pretrained(exported).model_type, level):
         logger.warning("onnxruntime: has no optimization for this architecture, which is quantized as it is")
         return exported
     # The quantizer does not know the types of what fused operators return unless the graph says so.
     quant_pre_process(
-        str(fused),
+        str(fuse(exported, folder, level)),
         str(folder / FILE_NAME),
         skip_optimization=True,
         skip_onnx_shape=True,

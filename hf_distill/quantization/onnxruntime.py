@@ -22,6 +22,7 @@ from hf_distill.quantization.calibration import calibration_examples, with_input
 from hf_distill.quantization.elsewhere import refusal
 from hf_distill.quantization.graph import (
     FILE_NAME,
+    can_be_fused,
     fuse,
     load_graph,
     lookups_in_small_tables,
@@ -33,6 +34,8 @@ from hf_distill.quantization.graph import (
 from hf_distill.tasks import Task
 
 MODEL_FILE = "model_quantized.onnx"
+HALF = "O4"
+"""The level of optimization that makes 16-bit floats."""
 STATIC_OPERATORS = ("MatMul", "Gemm", "Attention", "Gather")
 """What is quantized with ranges that are known beforehand; of what else there is, little is won and accuracy lost."""
 WITH_BRANCHES = frozenset({"deberta", "deberta-v2"})
@@ -80,14 +83,13 @@ class ONNXRuntimeBackend(QuantizationBackend):
         # The table of what can be exported is filled by this.
         import optimum.exporters.onnx.model_configs  # noqa: F401
         from optimum.exporters.tasks import TasksManager
-        from optimum.onnxruntime.utils import ORTConfigManager
 
         kind, mode, reason = config.model_type, self.mode(options), None
         if kind not in TasksManager.get_supported_model_type_for_task("feature-extraction", "onnx"):
             reason = "Optimum exports no models of the architecture"
         elif mode == "static" and kind in WITH_BRANCHES:
             reason = "mode static takes no graph with branches, such as that of the architecture"
-        elif mode == "half" and kind not in ORTConfigManager._conf:
+        elif mode == "half" and not can_be_fused(kind, HALF):
             reason = "mode half fuses operators, and nothing is known of those of the architecture"
         if reason:
             raise InputError(f"quantization: onnxruntime: {reason} {kind}; choose another mode or backend")
@@ -151,7 +153,7 @@ class HalfModel(QuantizableModel):
     operators = ()
 
     def __init__(self, source: Path, folder: Path, tokenizer: PreTrainedTokenizerBase):
-        self._file, self._tokenizer = fuse(source, folder, "O4"), tokenizer
+        self._file, self._tokenizer = fuse(source, folder, HALF), tokenizer
 
     def write(self, folder: Path, keep: Collection[str] = ()) -> None:
         """Copy it; see [`QuantizableModel.write`]."""

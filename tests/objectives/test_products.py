@@ -33,8 +33,9 @@ def plain(comparison: Comparison, student: Vectors, teacher: Vectors, heads: int
 @every_comparison
 @every_mask
 @pytest.mark.parametrize("cached", [1, 48, 2**19])
+@pytest.mark.parametrize("weights", [torch.arange(12.0).view(3, 4), torch.tensor([[0.5], [0.0], [-2.0]]).expand(3, 4)])
 def test_value_and_gradient_are_those_of_plain_operations(
-    comparison: Comparison, mask: torch.Tensor, cached: int, monkeypatch: pytest.MonkeyPatch
+    comparison: Comparison, mask: torch.Tensor, weights: torch.Tensor, cached: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(products, "CACHED", cached)
     student, teacher = vectors(10, 0), vectors(6, 1)
@@ -42,7 +43,7 @@ def test_value_and_gradient_are_those_of_plain_operations(
     for function in (compare_products, plain):
         leaves = [tensor.clone().requires_grad_() for tensor in student]
         losses = function(comparison, tuple(leaves), teacher, HEADS, mask)
-        (losses * torch.arange(12.0).view(3, 4) * mask).sum().backward()
+        (losses * weights * mask).sum().backward()
         gradients.append([losses.detach()[mask], *(leaf.grad[mask] for leaf in leaves)])
         assert not any(leaf.grad[~mask].any() for leaf in leaves)
     for own, expected in zip(*gradients):
@@ -104,6 +105,17 @@ def test_half_precision_gets_its_gradient_in_half_precision(comparison: Comparis
     losses = compare_products(comparison, tuple(leaves), teacher, HEADS, PADDED)
     losses.sum().backward()
     assert losses.dtype == torch.float32 and all(leaf.grad.dtype == torch.bfloat16 for leaf in leaves)
+
+
+@every_comparison
+@pytest.mark.parametrize("weights", [torch.arange(12.0).view(3, 4), torch.ones(3, 4)])
+def test_a_gradient_may_be_asked_for_again(comparison: Comparison, weights: torch.Tensor) -> None:
+    own, teacher = tuple(tensor.requires_grad_() for tensor in vectors(6, 0)), vectors(6, 1)
+    loss = (compare_products(comparison, own, teacher, HEADS, PADDED) * weights)[PADDED].sum()
+    first = torch.autograd.grad(loss, own, retain_graph=True)
+    second = torch.autograd.grad(3 * loss, own)
+    for one, other in zip(first, second):
+        torch.testing.assert_close(3 * one, other)
 
 
 @every_comparison

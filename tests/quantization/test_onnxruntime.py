@@ -282,6 +282,24 @@ def test_operators_that_are_kept_stay_in_floats(mode: str, checkpoint: Path, tmp
 
 
 @needs_optimum
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_mode_half_says_the_same_or_is_refused(architecture: str, checkpoint: Path, tmp_path: Path) -> None:
+    model, backend, options = make_model(architecture), ONNXRuntimeBackend(), QuantizationOptions(mode="half")
+    if architecture == "mobilebert":
+        with pytest.raises(InputError, match=f"nothing is known of those of the architecture {architecture}"):
+            backend.check_model(model.config, options)
+        return
+    backend.check_model(model.config, options)
+    model.save_pretrained(tmp_path / "checkpoint")
+    BertTokenizerFast.from_pretrained(checkpoint).save_pretrained(tmp_path / "checkpoint")
+    (tmp_path / "model").mkdir()
+    backend.quantize(tmp_path / "checkpoint", tmp_path / "model", TASK, options)
+    original = forward_function(model)(batch())
+    found: Any = forward_function(backend.load(tmp_path / "model", TASK))(batch())
+    assert (found - original).abs().max() < 0.05 * original.std()
+
+
+@needs_optimum
 def test_mode_half_stores_16_bit_floats(checkpoint: Path, tmp_path: Path) -> None:
     import onnx
 
