@@ -37,11 +37,11 @@ class Comparison:
 
 
 def _divergence(student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    q, p = student.softmax(-1), teacher.softmax(-1)
-    # A row's largest score has a probability that is never so small as to be rounded to zero.
-    log_sums = [scores.amax(-1) - row.amax(-1).log_() for scores, row in ((student, q), (teacher, p))]
-    losses = teacher.sub_(student).mul_(p).sum(-1) + (log_sums[0] - log_sums[1])
-    return losses, q.sub_(p)
+    # Fresh memory costs more than arithmetic: each matrix becomes the next.
+    log_q, log_p = student.log_softmax(-1), teacher.log_softmax(-1)
+    p = log_p.exp()
+    losses = log_p.sub_(log_q).mul_(p).sum(-1)
+    return losses, log_q.exp_().sub_(p)
 
 
 def _squares(student: torch.Tensor, teacher: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -192,7 +192,7 @@ class _Piece:
         """Return the scaled products `(n, tokens, tokens)` of vectors of this piece."""
         scale, columns = rows.shape[-1] ** -0.5, columns.mT
         if self.padding is None:
-            return torch.bmm(rows * scale, columns)
+            return torch.baddbmm(rows.new_empty(()), rows, columns, beta=0, alpha=scale)
         bias = rows.new_zeros(self.padding.shape).masked_fill_(self.padding, MASKED)
         return torch.baddbmm(bias.repeat_interleave(self.number, 0).unsqueeze(1), rows, columns, alpha=scale)
 
