@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainingArguments
 
 from hf_distill.files import write_atomically
 from hf_distill.knowledge.shards import read_json
@@ -25,6 +25,8 @@ from hf_distill.quantization.fake import fake_quantized
 from hf_distill.training_args import DistillationTrainingArguments
 
 OUTCOME_FILE = "outcome.json"
+SLOWER = 0.1
+"""The learning rate, as a share of that of training."""
 
 
 class FinishingStage(DistillationStage):
@@ -43,7 +45,10 @@ class FinishingStage(DistillationStage):
         return [super().inputs(context), [section.model_dump() for section in _limited(context.recipe)]]
 
     def _options(self, recipe: Recipe) -> dict[str, Any]:
-        return {**shared_budget(recipe.training, recipe.finishing.share), **recipe.finishing.training}
+        shared = shared_budget(recipe.training, recipe.finishing.share)
+        # What the student has learnt would be undone by steps as large as those that it was learnt with.
+        rate = SLOWER * recipe.training.get("learning_rate", TrainingArguments.learning_rate)
+        return {**shared, "learning_rate": rate, **recipe.finishing.training}
 
     def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
         recipe = context.recipe

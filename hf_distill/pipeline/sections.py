@@ -93,7 +93,10 @@ class FinishingSection(Section):
     """A little more distillation, as if the student were quantized already; done where max_drop is exceeded."""
 
     share: float = Field(0.1, gt=0, description="How long, as a share of the epochs, or steps, of training.")
-    training: dict[str, Any] = Field(default_factory=dict, description="Training fields that differ from training.")
+    training: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Training fields that differ from training; a tenth of its learning rate by default.",
+    )
 
 
 class BaselineSection(Section):

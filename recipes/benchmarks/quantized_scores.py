@@ -19,9 +19,10 @@ from steps import show, write
 
 from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import agreement, forward_function, predict
-from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.context import Context, prepare
+from hf_distill.pipeline.manifest import RECIPE_FILE, Run
 from hf_distill.pipeline.measure import size_on_disk
-from hf_distill.pipeline.run import open_run
+from hf_distill.pipeline.recipe import load_recipe
 from hf_distill.quantization import QuantizationBackend, QuantizationOptions, list_backends
 
 OPTIONS = {
@@ -75,6 +76,11 @@ def measure(context: Context) -> dict[str, dict[str, float]]:
     return found
 
 
+def open_student(run: Path) -> Context:
+    """Open a run, whatever backends its recipe names."""
+    return prepare(load_recipe(run / RECIPE_FILE, ["quantization=[]"]), Run.open(run))
+
+
 def variants() -> list[tuple[QuantizationBackend, QuantizationOptions]]:
     """Return what is tried here."""
     found = []
@@ -99,7 +105,7 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", type=Path, help="folders of finished runs")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     options = parser.parse_args()
-    figures = {run.resolve().name: measure(open_run(run)) for run in options.runs}
+    figures = {run.resolve().name: measure(open_student(run)) for run in options.runs}
     table = Table(
         "model", "lost, points: mean (worst)", "predicts alike: mean (least)", "size: least to most",
         title=f"Students of {len(figures)} runs",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -144,6 +145,19 @@ def test_sigterm_ends_all_processes_with_a_checkpoint(setup: Setup, tmp_path: Pa
     step = told[0].partition("after step ")[2].partition(",")[0]
     assert (checkpoints / f"checkpoint-{step}").is_dir()
     assert not (checkpoints / ".partial").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("optimum.quanto") is None, reason="needs optimum-quanto")
+def test_the_main_process_measures_what_finishing_is_for(setup: Setup, tmp_path: Path) -> None:
+    quantization = [{"backend": "quanto", "mode": "static", "max_drop": 0.0}]
+    changes = {"finishing": {"share": 0.5}, "quantization": quantization, "baseline": False}
+    given = arguments(setup, tmp_path / "run", 4, **changes)
+    status, out, err = run(*given, "--accelerate-config", "multi_cpu")
+    assert status == 0, err
+    outcome = json.loads((tmp_path / "run" / "finishing" / "outcome.json").read_text())
+    assert outcome["steps"] == (STEPS // 2 if outcome["before"]["quanto"] > 0 else 0)
+    assert (tmp_path / "run" / "quantized" / "quanto" / "model.safetensors").is_file()
+    assert out.count("== finishing: ") == 1
 
 
 def test_a_second_start_waits_for_the_first(runs: tuple[Path, Path, str]) -> None:

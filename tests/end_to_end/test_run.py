@@ -242,7 +242,9 @@ def captured_training(setup: Any, folder: Path, monkeypatch: pytest.MonkeyPatch,
     """Return what each model would be trained with, without training it."""
     seen: dict[str, dict] = {}
 
-    def train(context: Any, stage: str, inputs: str, model: Any, teacher: Any, args: Any, rows: Any) -> dict:
+    def train(
+        context: Any, stage: str, inputs: str, model: Any, teacher: Any, args: Any, rows: Any, during: Any = None
+    ) -> dict:
         weights = {name: weight.clone() for name, weight in model.state_dict().items()}
         seen[stage] = {"weights": weights, "args": args, "rows": rows, "teacher": teacher}
         return {"steps": 7, "train_rows": len(rows)}
