@@ -15,6 +15,7 @@ from hf_distill.pipeline.data import TaskData, load_raw, prepare_data, settle_la
 from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.models import check_same_tokenizer, load_config, load_model, load_tokenizer, resolve_model
 from hf_distill.pipeline.recipe import Recipe
+from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.quantization import find_backend
 from hf_distill.students.build import student_config
 from hf_distill.tasks import Task
@@ -32,6 +33,8 @@ class Context:
         data ([`TaskData`]): The data, tokenized.
         tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer of all models of the run.
         teacher_origin (`str`): Folder or Hub id that the teacher is loaded from, before any fine-tuning.
+        backend (`str`, *optional*): The backend that is to quantize, if it is not all of the recipe's; others need not
+            work here.
     """
 
     recipe: Recipe
@@ -39,6 +42,12 @@ class Context:
     data: TaskData
     tokenizer: PreTrainedTokenizerBase
     teacher_origin: str
+    backend: str | None = None
+
+    @property
+    def to_quantize(self) -> list[QuantizationSection]:
+        """The sections of the recipe whose models are to be made."""
+        return _chosen(self.recipe, self.backend)
 
     @property
     def task(self) -> Task:
@@ -77,18 +86,20 @@ def new_head_model(path: str, context: Context, field: str, seed: int) -> PreTra
         return load_model(path, context.task, context.data.names, field, new_head=True)
 
 
-def prepare(recipe: Recipe, run: Run) -> Context:
+def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
     """
     Check all that can be checked before time is spent, and load the data.
 
     Args:
         recipe ([`Recipe`]): The recipe.
         run ([`Run`]): The run's folder.
+        backend (`str`, *optional*): The backend that is to quantize, if it is not all of the recipe's.
 
     Raises:
         InputError: If anything of the recipe cannot work; nothing has been trained then.
     """
-    for section in recipe.quantization:
+    to_quantize = _chosen(recipe, backend)
+    for section in to_quantize:
         find_backend(section.backend).check(str(run.folder))
     origin = resolve_model(recipe.teacher.model, "teacher.model")
     config = load_config(origin, "teacher.model")
@@ -102,11 +113,15 @@ def prepare(recipe: Recipe, run: Run) -> Context:
     by_id, order = settle_labels(names, config if recipe.teacher.fine_tune is None else None)
     tokenizer = load_tokenizer(origin, "teacher.model")
     student = _check_student(recipe, config, tokenizer)
-    for section in recipe.quantization:
+    for section in to_quantize:
         find_backend(section.backend).check_model(student, section.options)
     task.max_length = _longest(task, tokenizer, config)
     data = prepare_data(recipe, task, raw, names, order, by_id, tokenizer)
-    return Context(recipe, run, data, tokenizer, origin)
+    return Context(recipe, run, data, tokenizer, origin, backend)
+
+
+def _chosen(recipe: Recipe, backend: str | None) -> list[QuantizationSection]:
+    return [section for section in recipe.quantization if backend in (None, section.backend)]
 
 
 def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from hf_distill.errors import InputError
 from hf_distill.evaluation.latency import measure_latency
 from hf_distill.evaluation.plots import plot_comparison
 from hf_distill.evaluation.predict import ForwardFunction, agreement, forward_function, predict
@@ -20,6 +22,8 @@ from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.processes import processes
 from hf_distill.quantization import find_backend
+
+logger = logging.getLogger(__name__)
 
 LATENCY_BATCHES = (1, 8, 32)
 WEIGHT_FILES = ("*.safetensors", "*.bin", "*.onnx", "*.onnx_data")
@@ -127,12 +131,24 @@ def _load_models(context: Context) -> dict[str, tuple[Any, int]]:
             models[name] = (context.load(folder / name), size_on_disk(folder / name))
     for section in context.recipe.quantization:
         path = folder / "quantized" / section.backend
-        if path.is_dir():
+        if path.is_dir() and _can_be_measured(context, section):
             models[f"quantized/{section.backend}"] = (
                 find_backend(section.backend).load(path, context.task),
                 size_on_disk(path),
             )
     return models
+
+
+def _can_be_measured(context: Context, section: QuantizationSection) -> bool:
+    """Say whether a backend works here; one that need not is left out with a line."""
+    try:
+        find_backend(section.backend).check()
+    except InputError as error:
+        if context.backend is None:
+            raise
+        logger.warning("quantized/%s is left out of the report: %s", section.backend, str(error).partition(";")[0])
+        return False
+    return True
 
 
 def _latency_batches(context: Context, collator: Any) -> dict[str, dict[str, torch.Tensor]]:

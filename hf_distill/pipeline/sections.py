@@ -130,8 +130,8 @@ class QuantizationSection(Section):
         None,
         description="What is quantized beside weights. dynamic: activations, with ranges as they come; static: with "
         "ranges measured on training rows; weights: nothing. half: 16-bit floats. onnxruntime has dynamic (its "
-        "default), static and half; openvino static (its default) and weights; quanto weights (its default) and "
-        "static.",
+        "default), static and half; openvino and quanto weights (their default) "
+        "and static.",
     )
     weights: Literal["int8", "int4", "fp8"] = Field("int8", description="What weights are stored in.")
     per_channel: bool = Field(True, description="One scale for each output channel of a weight.")

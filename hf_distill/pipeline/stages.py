@@ -34,9 +34,10 @@ class QuantizationStage(Stage):
         return [section.model_dump() for section in context.recipe.quantization]
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
-        """Quantize with every backend that the recipe lists."""
-        budgets = {}
-        for section in context.recipe.quantization:
+        """Quantize with every backend that the recipe lists, or with the one that is asked for."""
+        # What the others made before is as it was.
+        budgets = dict(context.run.stage(self.name).get("budgets", {})) if context.backend else {}
+        for section in context.to_quantize:
             better = finished(context, section.backend)
             source = context.run.folder / "student" if better is None else better.pop("folder")
             target = context.run.folder / "quantized" / section.backend

@@ -22,14 +22,14 @@ from hf_distill.tasks import Task
 
 class OpenVINOBackend(QuantizationBackend):
     """
-    Weights and activations in int8, with ranges that were measured on training rows; in mode weights, weights alone,
-    in int8 or int4. The head stays as it is.
+    Weights in int8 or int4; in mode static weights and activations in int8, with ranges that were measured on training
+    rows. The head stays as it is.
 
     Source: optimum-intel's `OVQuantizer`, and NNCF, which it calls.
     """
 
     name = "openvino"
-    modes = ("static", "weights")
+    modes = ("weights", "static")
     weights = ("int8", "int4")
     reads = frozenset({"calibration_rows"})
 
@@ -37,7 +37,7 @@ class OpenVINOBackend(QuantizationBackend):
         """Check mode and weights together too; see [`QuantizationBackend.check_options`]."""
         super().check_options(options)
         if self.mode(options) == "static" and options.weights != "int8":
-            raise InputError(f"weights: openvino has int8 in mode static, and {options.weights} in mode weights")
+            raise InputError(f"weights: openvino has int8 in mode static; {options.weights} is for mode weights")
 
     def check(self, target: str = "RUN") -> None:
         """Raise an [`InputError`] where optimum-intel is missing."""

@@ -9,4 +9,4 @@ trap 'rm -rf "$environment"' EXIT
 python3 -m venv "$environment"
 "$environment/bin/pip" install --quiet -c constraints/openvino.txt -e ".[openvino,test]"
 "$environment/bin/python" -m pytest tests/quantization -p no:cacheprovider
-"$environment/bin/python" recipes/benchmarks/quantized.py --backends openvino quanto
+OMP_NUM_THREADS=1 "$environment/bin/python" recipes/benchmarks/quantized.py --backends openvino quanto --rounds 10

@@ -36,8 +36,8 @@ VARIANTS = {
     "onnxruntime int8": ("onnxruntime", QuantizationOptions()),
     "onnxruntime int8, operators fused beforehand": ("onnxruntime", QuantizationOptions(optimization="O2")),
     "onnxruntime int8, static": ("onnxruntime", QuantizationOptions(mode="static", calibration_rows=32)),
-    "openvino int8, static": ("openvino", QuantizationOptions(calibration_rows=32)),
-    "openvino int8, weights": ("openvino", QuantizationOptions(mode="weights")),
+    "openvino int8, static": ("openvino", QuantizationOptions(mode="static", calibration_rows=32)),
+    "openvino int8, weights": ("openvino", QuantizationOptions()),
     "quanto int8, weights": ("quanto", QuantizationOptions()),
 }
 TASK = find_task("text-classification")()

@@ -34,8 +34,8 @@ OPTIONS = {
     ],
     "openvino": [
         QuantizationOptions(),
-        QuantizationOptions(mode="weights"),
-        QuantizationOptions(mode="weights", weights="int4"),
+        QuantizationOptions(weights="int4"),
+        QuantizationOptions(mode="static"),
     ],
     "quanto": [
         QuantizationOptions(),

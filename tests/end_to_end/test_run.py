@@ -495,6 +495,33 @@ def test_a_run_is_quantized_with_a_backend_that_its_recipe_does_not_name(
     assert report_of(tmp_path / "run")["quantized/quanto"]["precision"] == "int8"
 
 
+@needs_quanto
+def test_a_backend_that_does_not_work_here_is_left_out_where_another_is_asked_for(
+    setup: Any, tmp_path: Path, command: Callable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # As if it had been quantized in another environment.
+    run_recipe(parse_recipe(setup.content()), tmp_path / "run", until="student")
+    recipe = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
+    recipe["quantization"] = [{"backend": "openvino"}]
+    (tmp_path / "run" / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (tmp_path / "run" / "quantized" / "openvino").mkdir(parents=True)
+    monkeypatch.setattr(
+        find_backend("openvino").__class__,
+        "check",
+        lambda self, target="": raise_(InputError("openvino: is not here")),
+    )
+    result = command("quantize", tmp_path / "run", "--backend", "quanto")
+    assert result.status == 0, result.err
+    report = report_of(tmp_path / "run")
+    assert "quantized/quanto" in report and "quantized/openvino" not in report
+    assert "quantized/openvino is left out of the report: openvino: is not here" in caplog.text
+    assert command("evaluate", tmp_path / "run").status == 2
+
+
+def raise_(error: Exception) -> None:
+    raise error
+
+
 def test_a_mistake_leaves_the_recipe_of_a_run_as_it_was(run: Path, command: Callable) -> None:
     before = (run / "recipe.yaml").read_text()
     result = command("quantize", run, "--backend", "quanto", "weights=int3")
