@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +53,15 @@ def quantize_checkpoint(model: str, options: dict[str, Any], folder: Path | None
     if folder.exists():
         raise InputError(f"--output-dir {folder}: is there already; choose another, or remove it")
     try:
-        # Libraries print their progress, which is no part of the answer.
-        with redirect_stdout(io.StringIO()), folder_written_aside(folder) as written, scratch_folder(folder) as aside:
-            model = _at_hand(origin, task, aside)
-            backend.quantize(model, written, task, section.options)
-            before, now = size_on_disk(model), size_on_disk(written)
+        with folder_written_aside(folder) as written, scratch_folder(folder) as aside:
+            checkpoint = _at_hand(origin, task, aside)
+            backend.quantize(checkpoint, written, task, section.options)
+            before, now = size_on_disk(checkpoint), size_on_disk(written)
     except OSError as error:
-        raise InputError(f"--output-dir {folder}: cannot be written: {error.strerror or error}") from error
+        # transformers has no number for what is wrong with a checkpoint, as the system has for what is with a disk.
+        if error.errno is None:
+            raise InputError(f"MODEL: {model!r} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise InputError(f"--output-dir {folder}: cannot be written: {error.strerror}") from error
     return (
         f"{folder}: {precision} with {backend.name}, {now / 1e6:.1f} MB, was {before / 1e6:.1f}. What it loses is not "
         f"known: that takes data, and a recipe.\n\n{backend.loading_code(str(folder), task)}"

@@ -19,6 +19,7 @@ from hf_distill.files import scratch_folder
 from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.quantization import QuantizationBackend, find_backend
+from hf_distill.quantization.base import without_chatter
 from hf_distill.quantization.budget import quantize_within
 
 ERROR_ROWS = 64
@@ -47,7 +48,7 @@ def quantize_student(context: Context, section: QuantizationSection, source: Pat
     if section.max_drop is None:
         backend.quantize(source, folder, *given)
         return {}
-    with scratch_folder(folder) as aside:
+    with scratch_folder(folder) as aside, without_chatter():
         prepared, tries = aside / "prepared", aside / "tries"
         prepared.mkdir()
         tries.mkdir()

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.sections import (
+    DEFAULT_BACKEND,
     BaselineSection,
     DatasetSection,
     EvaluationSection,
@@ -184,7 +185,7 @@ def with_backend(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
         InputError: If a key or a value is wrong.
     """
     content = recipe.model_dump(mode="json")
-    backend = changes.get("backend", QuantizationSection.model_fields["backend"].default)
+    backend = changes.get("backend", DEFAULT_BACKEND)
     before = {section["backend"]: section for section in content["quantization"]}
     content["quantization"] = list({**before, backend: {**before.get(backend, {}), **changes}}.values())
     return parse_recipe(content)

@@ -13,7 +13,7 @@ from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.context import Context, prepare
 from hf_distill.pipeline.manifest import RECIPE_FILE, Run, fingerprint
 from hf_distill.pipeline.recipe import Recipe, load_recipe, with_backend
-from hf_distill.pipeline.sections import QuantizationSection
+from hf_distill.pipeline.sections import DEFAULT_BACKEND
 from hf_distill.pipeline.stage import Stage
 from hf_distill.pipeline.stages import STAGES
 from hf_distill.processes import from_main, main_first, processes
@@ -109,8 +109,7 @@ def open_run(folder: str | Path, backend: dict[str, Any] | None = None) -> Conte
     recipe = load_recipe(run.folder / RECIPE_FILE)
     if backend is None or (not backend and recipe.quantization):
         return prepare(recipe, run)
-    changed = with_backend(recipe, backend)
-    context = prepare(changed, run, backend.get("backend", QuantizationSection.model_fields["backend"].default))
+    context = prepare(with_backend(recipe, backend), run, backend.get("backend", DEFAULT_BACKEND))
     run.write_recipe(context.recipe.to_yaml(), anew=True)
     return context
 

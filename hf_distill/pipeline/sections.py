@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from hf_distill.errors import InputError
 from hf_distill.quantization import QuantizationOptions, find_backend
 
+DEFAULT_BACKEND = "onnxruntime"
+
 
 class Section(BaseModel):
     """A part of a recipe: unknown keys are errors."""
@@ -125,7 +127,7 @@ class EvaluationSection(Section):
 class QuantizationSection(Section):
     """One quantized model."""
 
-    backend: str = Field("onnxruntime", description="Which backend quantizes.")
+    backend: str = Field(DEFAULT_BACKEND, description="Which backend quantizes.")
     mode: Literal["dynamic", "static", "weights", "half"] | None = Field(
         None,
         description="What is quantized beside weights. dynamic: activations, with ranges as they come; static: with "

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import io
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -48,15 +49,11 @@ class QuantizationOptions:
     calibration_method: str = "minmax"
 
 
-def outside_body(parts: Mapping[str, str]) -> list[str]:
-    """
-    Return the names of the head's operators: those that are not in the part of the model that has most of them.
-
-    Args:
-        parts (`Mapping[str, str]`): The part of the model, such as `bert` or `classifier`, of each operator.
-    """
-    body = max(Counter(parts.values()).items(), key=lambda item: item[1], default=(None, 0))[0]
-    return [name for name, part in parts.items() if part != body]
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Keep what libraries print of their progress out of a command's answer."""
+    with redirect_stdout(io.StringIO()):
+        yield
 
 
 class QuantizableModel(ABC):
@@ -158,7 +155,7 @@ class QuantizationBackend(ABC):
         self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
     ) -> None:
         """Quantize a checkpoint, and write model, configuration and tokenizer to the empty `folder`; see `prepare`."""
-        with scratch_folder(folder) as aside:
+        with scratch_folder(folder) as aside, without_chatter():
             self.prepare(checkpoint, aside, task, options, rows).write(folder)
 
     @abstractmethod

@@ -12,6 +12,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 
+from hf_distill.quantization.body import products_of_body
+
 LARGEST = 127
 """The largest number of int8, on both sides of zero."""
 SMALLEST_SCALE = torch.finfo(torch.float32).tiny
@@ -49,11 +51,7 @@ def fake_quantized(model: PreTrainedModel, activations: bool = True) -> Iterator
     Source: Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
     Inference; torch's own `fake_quantize` functions.
     """
-    body = f"{model.base_model_prefix}."
-    products = [
-        module for name, module in model.named_modules() if isinstance(module, nn.Linear) and name.startswith(body)
-    ]
-    hooks = []
+    products, hooks = list(products_of_body(model).values()), []
     for product in products:
         parametrize.register_parametrization(product, "weight", RoundedWeight())
         if activations:

@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import AutoConfig
 
-from hf_distill.quantization.base import outside_body
+from hf_distill.quantization.body import outside_body
 
 logger = logging.getLogger(__name__)
 

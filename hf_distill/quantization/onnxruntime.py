@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.util
 import platform
 import shutil
-import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,10 @@ from datasets import Dataset
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
-from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
+from hf_distill.quantization.base import QuantizableModel, QuantizationOptions
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
 from hf_distill.quantization.elsewhere import refusal
+from hf_distill.quantization.exported import ExportingBackend
 from hf_distill.quantization.graph import (
     FILE_NAME,
     can_be_fused,
@@ -44,7 +44,7 @@ CALIBRATIONS = {"minmax": "minmax", "entropy": "entropy", "percentile": "percent
 """What Optimum calls the methods."""
 
 
-class ONNXRuntimeBackend(QuantizationBackend):
+class ONNXRuntimeBackend(ExportingBackend):
     """
     Weights in int8; activations quantized as they come, or with ranges that were measured on training rows. The head,
     which is small, stays in 32-bit floats. In mode half all is in 16-bit floats.
@@ -55,6 +55,10 @@ class ONNXRuntimeBackend(QuantizationBackend):
     name = "onnxruntime"
     modes = ("dynamic", "static", "half")
     reads = frozenset({"per_channel", "instructions", "optimization", "calibration_rows", "calibration_method"})
+    library = "optimum.onnxruntime"
+    prefix = "ORT"
+    exporter = "onnx"
+    loading_arguments = f', file_name="{MODEL_FILE}"'
 
     def check_options(self, options: QuantizationOptions) -> None:
         """Check the instructions too; see [`QuantizationBackend.check_options`]."""
@@ -80,12 +84,8 @@ class ONNXRuntimeBackend(QuantizationBackend):
 
     def check_model(self, config: PretrainedConfig, options: QuantizationOptions) -> None:
         """Check that Optimum exports the architecture; see [`QuantizationBackend.check_model`]."""
-        # The table of what can be exported is filled by this.
-        import optimum.exporters.onnx.model_configs  # noqa: F401
-        from optimum.exporters.tasks import TasksManager
-
         kind, mode, reason = config.model_type, self.mode(options), None
-        if kind not in TasksManager.get_supported_model_type_for_task("feature-extraction", "onnx"):
+        if not self.is_exported(config):
             reason = "Optimum exports no models of the architecture"
         elif mode == "static" and kind in WITH_BRANCHES:
             reason = "mode static takes no graph with branches, such as that of the architecture"
@@ -99,15 +99,12 @@ class ONNXRuntimeBackend(QuantizationBackend):
     ) -> QuantizableModel:
         """Export to ONNX, fuse operators and measure ranges; see [`QuantizationBackend.prepare`]."""
         tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-        with warnings.catch_warnings():
-            # Tracing warns of constants that the exporter means to be constants.
-            warnings.simplefilter("ignore")
-            source = aside / "exported"
-            self._model_class(task).from_pretrained(checkpoint, export=True).save_pretrained(source)
-            if self.mode(options) == "half":
-                return HalfModel(source, aside / "optimized", tokenizer)
-            if options.optimization != "none":
-                source = optimize(source, aside / "optimized", options.optimization)
+        source = aside / "exported"
+        self.export(checkpoint, source, task)
+        if self.mode(options) == "half":
+            return HalfModel(source, aside / "optimized", tokenizer)
+        if options.optimization != "none":
+            source = optimize(source, aside / "optimized", options.optimization)
         options = replace(options, mode=self.mode(options))
         model = ONNXModel(source, options, tokenizer)
         if options.mode == "static":
@@ -121,23 +118,7 @@ class ONNXRuntimeBackend(QuantizationBackend):
 
         options = SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        return self._model_class(task).from_pretrained(folder, file_name=MODEL_FILE, session_options=options)
-
-    def loading_code(self, name: str, task: Task) -> str:
-        """Return the Python lines that load and run the model."""
-        model_class = task.model_class_of("ORT")
-        return (
-            f"from optimum.onnxruntime import {model_class}\n"
-            "from transformers import AutoTokenizer, pipeline\n\n"
-            f'model = {model_class}.from_pretrained("{name}", file_name="{MODEL_FILE}")\n'
-            f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
-            f'classify = pipeline("{task.pipeline_tag}", model=model, tokenizer=tokenizer)\n'
-        )
-
-    def _model_class(self, task: Task) -> Any:
-        import optimum.onnxruntime
-
-        return getattr(optimum.onnxruntime, task.model_class_of("ORT"))
+        return self.model_class(task).from_pretrained(folder, file_name=MODEL_FILE, session_options=options)
 
 
 class HalfModel(QuantizableModel):

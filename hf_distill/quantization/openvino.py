@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,15 @@ import torch
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
-from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions, outside_body
+from hf_distill.quantization.base import QuantizableModel, QuantizationOptions
+from hf_distill.quantization.body import outside_body
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
 from hf_distill.quantization.elsewhere import refusal
+from hf_distill.quantization.exported import ExportingBackend
 from hf_distill.tasks import Task
 
 
-class OpenVINOBackend(QuantizationBackend):
+class OpenVINOBackend(ExportingBackend):
     """
     Weights in int8 or int4; in mode static weights and activations in int8, with ranges that were measured on training
     rows. The head stays as it is.
@@ -32,6 +33,9 @@ class OpenVINOBackend(QuantizationBackend):
     modes = ("weights", "static")
     weights = ("int8", "int4")
     reads = frozenset({"calibration_rows"})
+    library = "optimum.intel"
+    prefix = "OV"
+    exporter = "openvino"
 
     def check_options(self, options: QuantizationOptions) -> None:
         """Check mode and weights together too; see [`QuantizationBackend.check_options`]."""
@@ -48,14 +52,10 @@ class OpenVINOBackend(QuantizationBackend):
 
     def check_model(self, config: PretrainedConfig, options: QuantizationOptions) -> None:
         """Check that Optimum exports the architecture; see [`QuantizationBackend.check_model`]."""
-        # The table of what can be exported is filled by this.
-        import optimum.exporters.openvino.model_configs  # noqa: F401
-        from optimum.exporters.tasks import TasksManager
-
-        kind = config.model_type
-        if kind not in TasksManager.get_supported_model_type_for_task("feature-extraction", "openvino"):
+        if not self.is_exported(config):
             raise InputError(
-                f"quantization: openvino: Optimum exports no models of the architecture {kind}; choose another backend"
+                f"quantization: openvino: Optimum exports no models of the architecture {config.model_type}; "
+                "choose another backend"
             )
 
     def prepare(
@@ -66,33 +66,13 @@ class OpenVINOBackend(QuantizationBackend):
         examples: list[dict[str, torch.Tensor]] | None = None
         if self.mode(options) == "static":
             examples = list(calibration_examples(rows, options.calibration_rows, task.collator(tokenizer)))
-        with warnings.catch_warnings():
-            # Tracing warns of constants that the exporter means to be constants.
-            warnings.simplefilter("ignore")
-            model = self._model_class(task).from_pretrained(checkpoint, export=True, compile=False, load_in_8bit=False)
-        model.save_pretrained(aside / "exported")
-        return OpenVINOModel(aside / "exported", self._model_class(task), tokenizer, options.weights, examples)
+        self.export(checkpoint, aside / "exported", task, compile=False, load_in_8bit=False)
+        return OpenVINOModel(aside / "exported", self.model_class(task), tokenizer, options.weights, examples)
 
     def load(self, folder: Path, task: Task) -> Any:
         """Load the quantized model with the class that users will load it with, for as many threads as PyTorch has."""
         threads = {"INFERENCE_NUM_THREADS": torch.get_num_threads()}
-        return self._model_class(task).from_pretrained(folder, ov_config=threads)
-
-    def loading_code(self, name: str, task: Task) -> str:
-        """Return the Python lines that load and run the model."""
-        model_class = task.model_class_of("OV")
-        return (
-            f"from optimum.intel import {model_class}\n"
-            "from transformers import AutoTokenizer, pipeline\n\n"
-            f'model = {model_class}.from_pretrained("{name}")\n'
-            f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
-            f'classify = pipeline("{task.pipeline_tag}", model=model, tokenizer=tokenizer)\n'
-        )
-
-    def _model_class(self, task: Task) -> Any:
-        import optimum.intel
-
-        return getattr(optimum.intel, task.model_class_of("OV"))
+        return self.model_class(task).from_pretrained(folder, ov_config=threads)
 
 
 class OpenVINOModel(QuantizableModel):

@@ -18,6 +18,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedT
 from hf_distill.errors import InputError
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
+from hf_distill.quantization.body import products_of_body
 from hf_distill.quantization.calibration import calibration_examples
 from hf_distill.tasks import Task
 
@@ -109,12 +110,7 @@ class QuantoModel(QuantizableModel):
         examples: Sequence[dict[str, torch.Tensor]],
     ):
         self._model, self._tokenizer, self._weights, self._examples = model, tokenizer, weights, examples
-        body = f"{model.base_model_prefix}."
-        self.operators = [
-            name
-            for name, module in model.named_modules()
-            if isinstance(module, torch.nn.Linear) and name.startswith(body)
-        ]
+        self.operators = list(products_of_body(model))
 
     def write(self, folder: Path, keep: Collection[str] = ()) -> None:
         """Quantize; see [`QuantizableModel.write`]."""

@@ -61,10 +61,6 @@ class Task(ABC):
         """The `AutoModelFor...` class that has the head."""
         return getattr(transformers, self.auto_model)
 
-    def model_class_of(self, library: str) -> str:
-        """Return the name of another library's class that has the head, such as `ORTModelFor...` for `"ORT"`."""
-        return self.auto_model.replace("Auto", library, 1)
-
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint of this configuration was saved with this task's head."""
         heads = {model_class.__name__ for model_class in self.model_class._model_mapping.values()}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,16 @@ def test_a_checkpoint_without_a_known_head(checkpoint: Path, command: Callable, 
     result = command("quantize", tmp_path / "headless", "--backend", "quanto")
     assert result.status == 2
     assert "was saved as BertModel, which has no head of a known task (text-classification" in result.err
+
+
+@needs_quanto
+def test_a_checkpoint_without_weights(checkpoint: Path, command: Callable, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "empty"))
+    (folder / "model.safetensors").unlink()
+    result = command("quantize", folder, "--backend", "quanto", "--output-dir", tmp_path / "new")
+    assert result.status == 2
+    assert f"MODEL: '{folder}' cannot be loaded: Error no file named" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
 def test_where_the_backend_cannot_work_the_command_that_can_is_told(

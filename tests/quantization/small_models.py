@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from datasets import Dataset
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
+from hf_distill.errors import InputError
+from hf_distill.evaluation.predict import forward_function
+from hf_distill.quantization import find_backend
 from hf_distill.tasks import find_task
 
 TASK = find_task("text-classification")()
@@ -27,6 +32,15 @@ ARCHITECTURES = {
     "modernbert": {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
     "mobilebert": {"embedding_size": 16, "intra_bottleneck_size": 16, "num_feedforward_networks": 1},
 }  # fmt: skip
+
+
+def works(backend: str) -> bool:
+    """Say whether a backend works in this environment."""
+    try:
+        find_backend(backend).check()
+    except InputError:
+        return False
+    return True
 
 
 def make_model(architecture: str) -> PreTrainedModel:
@@ -50,3 +64,13 @@ def make_rows(number: int) -> Dataset:
     ids = [torch.randint(5, 13, (length,), generator=generator).tolist() for length in lengths]
     masks = {"attention_mask": [[1] * len(row) for row in ids], "token_type_ids": [[0] * len(row) for row in ids]}
     return Dataset.from_dict({"input_ids": ids, **masks})
+
+
+def quantized_logits(backend: str, folder: Path) -> torch.Tensor:
+    """Return the logits of a quantized model for the batch."""
+    return forward_function(find_backend(backend).load(folder, TASK))(batch())
+
+
+def original_logits(checkpoint: Path) -> torch.Tensor:
+    """Return the logits of a checkpoint for the batch."""
+    return forward_function(TASK.model_class.from_pretrained(checkpoint))(batch())

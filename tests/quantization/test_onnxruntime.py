@@ -15,7 +15,6 @@ import torch
 import transformers
 from transformers import (
     AutoConfig,
-    BertForSequenceClassification,
     BertTokenizerFast,
 )
 
@@ -26,18 +25,9 @@ from hf_distill.quantization.graph import nodes_of_head, optimize
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows
+from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits, works
 
-
-def works() -> bool:
-    try:
-        ONNXRuntimeBackend().check()
-    except InputError:
-        return False
-    return True
-
-
-needs_optimum = pytest.mark.skipif(not works(), reason="needs optimum-onnx")
+needs_optimum = pytest.mark.skipif(not works("onnxruntime"), reason="needs optimum-onnx")
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +129,8 @@ def test_head_stays_in_floats(checkpoint: Path, quantized: Path) -> None:
 
 @needs_optimum
 def test_quantized_model_says_nearly_the_same(checkpoint: Path, quantized: Path) -> None:
-    original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
-    found: Any = forward_function(ONNXRuntimeBackend().load(quantized, TASK))(batch())
+    original = original_logits(checkpoint)
+    found: Any = quantized_logits("onnxruntime", quantized)
     difference = np.abs(np.asarray(found) - np.asarray(original)).mean()
     assert 0 < difference < 0.2 * np.asarray(original).std()
 
@@ -220,8 +210,8 @@ def test_a_model_with_ranges_known_beforehand_says_nearly_the_same(
     method: str, checkpoint: Path, tmp_path: Path
 ) -> None:
     folder = static(checkpoint, tmp_path / "model", calibration_method=method)
-    original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
-    found: Any = forward_function(ONNXRuntimeBackend().load(folder, TASK))(batch())
+    original = original_logits(checkpoint)
+    found: Any = quantized_logits("onnxruntime", folder)
     assert 0 < (found - original).abs().mean() < 0.2 * original.std()
 
 
@@ -295,7 +285,7 @@ def test_mode_half_says_the_same_or_is_refused(architecture: str, checkpoint: Pa
     (tmp_path / "model").mkdir()
     backend.quantize(tmp_path / "checkpoint", tmp_path / "model", TASK, options)
     original = forward_function(model)(batch())
-    found: Any = forward_function(backend.load(tmp_path / "model", TASK))(batch())
+    found: Any = quantized_logits("onnxruntime", tmp_path / "model")
     assert (found - original).abs().max() < 0.05 * original.std()
 
 
@@ -307,8 +297,8 @@ def test_mode_half_stores_16_bit_floats(checkpoint: Path, tmp_path: Path) -> Non
     graph = onnx.load(tmp_path / "model_quantized.onnx").graph
     kinds = {tensor.data_type for tensor in graph.initializer if len(tensor.dims) == 2}
     assert kinds == {onnx.TensorProto.FLOAT16}
-    original = forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
-    found: Any = forward_function(ONNXRuntimeBackend().load(tmp_path, TASK))(batch())
+    original = original_logits(checkpoint)
+    found: Any = quantized_logits("onnxruntime", tmp_path)
     assert 0 < (found - original).abs().max() < 0.02 * original.std()
 
 
@@ -355,5 +345,5 @@ def test_every_architecture_is_quantized(architecture: str, mode: str, checkpoin
     ONNXRuntimeBackend().check_model(model.config, options)
     ONNXRuntimeBackend().quantize(tmp_path / "checkpoint", folder, TASK, options, make_rows(8))
     original = forward_function(model)(batch())
-    found: Any = forward_function(ONNXRuntimeBackend().load(folder, TASK))(batch())
+    found: Any = quantized_logits("onnxruntime", folder)
     assert 0 < (found - original).abs().mean() < 0.5 * original.std()

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from transformers import AutoConfig, BertForSequenceClassification, BertTokenizerFast
+from transformers import AutoConfig, BertTokenizerFast
 
 from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
@@ -19,32 +18,15 @@ from hf_distill.quantization import QuantizationOptions
 from hf_distill.quantization.openvino import OpenVINOBackend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows
+from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits, works
 
-
-def works() -> bool:
-    try:
-        OpenVINOBackend().check()
-    except InputError:
-        return False
-    return True
-
-
-needs_openvino = pytest.mark.skipif(not works(), reason="needs optimum-intel, in an environment of its own")
+needs_openvino = pytest.mark.skipif(not works("openvino"), reason="needs optimum-intel, in an environment of its own")
 
 
 def quantize(checkpoint: Path, folder: Path, **options: Any) -> Path:
     folder.mkdir()
     OpenVINOBackend().quantize(checkpoint, folder, TASK, QuantizationOptions(**options), make_rows(40))
     return folder
-
-
-def logits(folder: Path) -> torch.Tensor:
-    return forward_function(OpenVINOBackend().load(folder, TASK))(batch())
-
-
-def original_logits(checkpoint: Path) -> torch.Tensor:
-    return forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
 
 
 def test_missing_library_is_said_with_a_command_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +45,10 @@ def test_4_bits_are_for_weights_alone() -> None:
 @needs_openvino
 @pytest.mark.parametrize(("options", "most"), [({"mode": "static"}, 0.3), ({}, 0.1), ({"weights": "int4"}, 0.5)])
 def test_it_says_nearly_the_same(options: dict[str, Any], most: float, checkpoint: Path, tmp_path: Path) -> None:
-    found, original = logits(quantize(checkpoint, tmp_path / "model", **options)), original_logits(checkpoint)
+    found, original = (
+        quantized_logits("openvino", quantize(checkpoint, tmp_path / "model", **options)),
+        original_logits(checkpoint),
+    )
     assert 0 < (found - original).abs().mean() < most * original.std()
 
 
@@ -98,7 +83,7 @@ def test_every_architecture_is_quantized(mode: str, architecture: str, checkpoin
     OpenVINOBackend().check_model(model.config, QuantizationOptions(mode=mode))
     model.save_pretrained(tmp_path / "checkpoint")
     BertTokenizerFast.from_pretrained(checkpoint).save_pretrained(tmp_path / "checkpoint")
-    found = logits(quantize(tmp_path / "checkpoint", tmp_path / "model", mode=mode))
+    found = quantized_logits("openvino", quantize(tmp_path / "checkpoint", tmp_path / "model", mode=mode))
     original = forward_function(model)(batch())
     assert 0 < (found - original).abs().mean() < 0.5 * original.std()
 

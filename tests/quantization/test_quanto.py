@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import BertForSequenceClassification, BertTokenizerFast
+from transformers import BertTokenizerFast
 
 from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
@@ -20,7 +20,7 @@ from hf_distill.quantization import QuantizationOptions
 from hf_distill.quantization.quanto import QuantoBackend
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows
+from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits
 
 needs_quanto = pytest.mark.skipif(importlib.util.find_spec("optimum.quanto") is None, reason="needs optimum-quanto")
 
@@ -30,14 +30,6 @@ def quantize(checkpoint: Path, folder: Path, **options: Any) -> Path:
     rows = make_rows(40) if options.get("mode") == "static" else None
     QuantoBackend().quantize(checkpoint, folder, TASK, QuantizationOptions(**options), rows)
     return folder
-
-
-def logits(folder: Path) -> torch.Tensor:
-    return forward_function(QuantoBackend().load(folder, TASK))(batch())
-
-
-def original_logits(checkpoint: Path) -> torch.Tensor:
-    return forward_function(BertForSequenceClassification.from_pretrained(checkpoint))(batch())
 
 
 def test_missing_library_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +50,10 @@ def test_missing_library_is_said_with_what_to_do(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_it_says_nearly_the_same(options: dict[str, Any], most: float, checkpoint: Path, tmp_path: Path) -> None:
-    found, original = logits(quantize(checkpoint, tmp_path / "model", **options)), original_logits(checkpoint)
+    found, original = (
+        quantized_logits("quanto", quantize(checkpoint, tmp_path / "model", **options)),
+        original_logits(checkpoint),
+    )
     assert 0 < (found - original).abs().mean() < most * original.std()
 
 
@@ -82,7 +77,7 @@ def test_operators_that_are_kept_stay_as_they_are(checkpoint: Path, tmp_path: Pa
         folder.mkdir()
         model.write(folder, model.operators[:kept])
         assert len(json.loads((folder / "quanto_qmap.json").read_text())) == len(model.operators) - kept
-        errors.append((logits(folder) - original).abs().mean().item())
+        errors.append((quantized_logits("quanto", folder) - original).abs().mean().item())
     assert errors[0] > 0 and errors[1] > 0 and errors[2] == 0
 
 
@@ -92,7 +87,7 @@ def test_the_model_that_is_quantized_is_left_as_it_is(checkpoint: Path, tmp_path
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         model.write(tmp_path / name)
-    assert torch.equal(logits(tmp_path / "first"), logits(tmp_path / "second"))
+    assert torch.equal(quantized_logits("quanto", tmp_path / "first"), quantized_logits("quanto", tmp_path / "second"))
 
 
 @needs_quanto
@@ -102,7 +97,7 @@ def test_every_architecture_is_quantized(mode: str, architecture: str, checkpoin
     model = make_model(architecture)
     model.save_pretrained(tmp_path / "checkpoint")
     BertTokenizerFast.from_pretrained(checkpoint).save_pretrained(tmp_path / "checkpoint")
-    found = logits(quantize(tmp_path / "checkpoint", tmp_path / "model", mode=mode))
+    found = quantized_logits("quanto", quantize(tmp_path / "checkpoint", tmp_path / "model", mode=mode))
     original = forward_function(model)(batch())
     assert 0 < (found - original).abs().mean() < 0.5 * original.std()
 
