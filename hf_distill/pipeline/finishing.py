@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,27 @@ from transformers import PreTrainedModel, TrainingArguments
 from hf_distill.files import write_atomically
 from hf_distill.knowledge.shards import read_json
 from hf_distill.pipeline.context import Context
-from hf_distill.pipeline.learning import DistillationStage
+from hf_distill.pipeline.learning import StudentStage
 from hf_distill.pipeline.quantize import drop_of_all
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.sections import QuantizationSection
-from hf_distill.pipeline.training import make_arguments, shared_budget
+from hf_distill.pipeline.training import shared_budget
 from hf_distill.processes import from_main, processes
 from hf_distill.quantization import find_backend
 from hf_distill.quantization.fake import fake_quantized
-from hf_distill.training_args import DistillationTrainingArguments
 
 OUTCOME_FILE = "outcome.json"
 SLOWER = 0.1
 """The learning rate, as a share of that of training."""
 
 
-class FinishingStage(DistillationStage):
+class FinishingStage(StudentStage):
     """Distil the student on as if in int8, where quantization loses too much."""
 
     name = "finishing"
     after = ("teacher", "recording", "student")
     result = f"finishing/{OUTCOME_FILE}"
+    section = "finishing.training"
 
     def is_wanted(self, context: Context) -> bool:
         """Say whether the recipe has `finishing`, and int8 with a limit to what may be lost."""
@@ -49,12 +48,6 @@ class FinishingStage(DistillationStage):
         # What the student has learnt would be undone by steps as large as those that it was learnt with.
         rate = SLOWER * recipe.training.get("learning_rate", TrainingArguments.learning_rate)
         return {**shared, "learning_rate": rate, **recipe.finishing.training}
-
-    def _arguments(self, context: Context, folder: Any) -> DistillationTrainingArguments:
-        recipe = context.recipe
-        given = {"objectives": recipe.objectives, "task_weight": recipe.task_weight}
-        given = {name: value for name, value in given.items() if value is not None}
-        return make_arguments("finishing.training", self._options(recipe), folder, **given)
 
     def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
         return context.load(context.run.folder / "student")
@@ -73,21 +66,26 @@ class FinishingStage(DistillationStage):
             done = super().run(context, inputs)
             after = _measure(context, context.run.folder / self.name)
         if processes().is_main_process:
-            outcome = {"steps": done["steps"], "before": before, "after": after}
+            sections = {section.backend: section.model_dump() for section in _limited(context.recipe)}
+            outcome = {"steps": done["steps"], "before": before, "after": after, "sections": sections}
             write_atomically(context.run.folder / self.result, json.dumps(outcome, indent=2) + "\n")
         return {**done, "before": before, "after": after}
 
 
-def finished(context: Context, backend: str) -> dict[str, Any] | None:
-    """Return what finishing brought, if it was done and made a backend lose less: steps and drops."""
+def finished(context: Context, section: QuantizationSection) -> dict[str, Any] | None:
+    """Return what finishing brought, if it was done for this section and made its model lose less: steps and drops."""
     path = context.run.folder / FinishingStage.result
     if context.recipe.finishing is None or not path.is_file():
         return None
-    outcome = read_json(path)
-    before, after = (outcome[when].get(backend) for when in ("before", "after"))
-    if before is None or after >= before:
+    outcome, backend = read_json(path), section.backend
+    # The section may have been changed since.
+    if (
+        outcome["sections"].get(backend) != section.model_dump()
+        or outcome["after"][backend] >= outcome["before"][backend]
+    ):
         return None
-    return {"steps": outcome["steps"], "before": before, "after": after, "folder": path.parent}
+    drops = {when: outcome[when][backend] for when in ("before", "after")}
+    return {"steps": outcome["steps"], **drops, "folder": path.parent}
 
 
 def _limited(recipe: Recipe) -> list[QuantizationSection]:
@@ -105,7 +103,5 @@ def _measure(context: Context, source: Path) -> dict[str, float]:
     if processes().is_main_process:
         found = {}
         for section in _limited(context.recipe):
-            # Libraries print their progress, which is no part of the report.
-            with redirect_stdout(io.StringIO()):
-                found[section.backend] = drop_of_all(context, section, source)
+            found[section.backend] = drop_of_all(context, section, source)
     return from_main(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
@@ -131,6 +131,8 @@ class StudentStage(DistillationStage):
     name = "student"
     after = ("teacher", "recording", "intermediate")
     result = "student/config.json"
+    section: ClassVar[str] = "training"
+    """The section of the recipe that says how it is trained."""
 
     def _options(self, recipe: Recipe) -> dict[str, Any]:
         if recipe.intermediate is None:
@@ -141,7 +143,7 @@ class StudentStage(DistillationStage):
         recipe = context.recipe
         given = {"objectives": recipe.objectives, "task_weight": recipe.task_weight}
         given = {name: value for name, value in given.items() if value is not None}
-        return make_arguments("training", self._options(recipe), folder, **given)
+        return make_arguments(self.section, self._options(recipe), folder, **given)
 
     def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
         if context.recipe.intermediate is None:

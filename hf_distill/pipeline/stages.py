@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import redirect_stdout
 from typing import Any
 
 from hf_distill.files import folder_written_aside
@@ -38,11 +36,10 @@ class QuantizationStage(Stage):
         # What the others made before is as it was.
         budgets = dict(context.run.stage(self.name).get("budgets", {})) if context.backend else {}
         for section in context.to_quantize:
-            better = finished(context, section.backend)
+            better = finished(context, section)
             source = context.run.folder / "student" if better is None else better.pop("folder")
             target = context.run.folder / "quantized" / section.backend
-            # Libraries print their progress, which is no part of the report.
-            with redirect_stdout(io.StringIO()), folder_written_aside(target) as folder:
+            with folder_written_aside(target) as folder:
                 budgets[section.backend] = quantize_student(context, section, source, folder)
             if better is not None:
                 budgets[section.backend]["finishing"] = better
