@@ -17,7 +17,8 @@ from hf_distill.durable_trainer import DurableTrainer
 from hf_distill.errors import InputError
 from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.heads import head_of, read_logits
+from hf_distill.features.inputs import has_adapter, input_names, select_inputs
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
 from hf_distill.features.whole import from_the_end
@@ -140,7 +141,9 @@ class DistillationTrainer(DurableTrainer):
             measure_layer_maps(
                 self.objectives, student, self.teacher, self.train_dataset, collator, self.args.train_batch_size
             )
+            base = student.get_base_model() if has_adapter(student) else student
             for objective in self.objectives:
+                objective.fit_head(head_of(student.config, type(base).__name__))
                 objective.bind(student.config, config)
             self.teacher.check(self.objectives, self.train_dataset, collator, self.args.map_options.from_teacher)
             self._needs = Needs.union(objective.all_needs for objective in self.objectives)
@@ -268,7 +271,7 @@ class DistillationTrainer(DurableTrainer):
             return None, model(**inputs)
 
     def _student_features(self, outputs: Any, knowledge: Features) -> Features:
-        logits = outputs["logits"] if knowledge.logits is not None else None
+        logits = read_logits(outputs) if knowledge.logits is not None else None
         if logits is not None and logits.shape != knowledge.logits.shape:
             raise InputError(
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "

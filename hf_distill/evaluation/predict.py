@@ -23,12 +23,13 @@ ForwardFunction = Callable[[Mapping[str, torch.Tensor]], torch.Tensor]
 """From a batch to its logits."""
 
 
-def forward_function(model: Any) -> ForwardFunction:
+def forward_function(model: Any, task: Task) -> ForwardFunction:
     """
-    Return a function from a batch to logits, without gradients.
+    Return a function from a batch to logits, or to what else its task reads, without gradients.
 
     Args:
         model ([`~transformers.PreTrainedModel`] or an `ORTModelFor...`): The model; it is put in eval mode.
+        task ([`Task`]): Its task.
     """
     names = input_names(model)
     if isinstance(model, PreTrainedModel):
@@ -41,7 +42,7 @@ def forward_function(model: Any) -> ForwardFunction:
     @torch.no_grad()
     def forward(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
         inputs = {name: value.to(model.device) for name, value in select_inputs(batch, names).items()}
-        return model(**inputs).logits
+        return task.read(model(**inputs), batch)
 
     return forward
 
@@ -54,13 +55,13 @@ def predict(
     batch_size: int,
     description: str = "Predicting",
     alone: bool = False,
-) -> list[np.ndarray]:
+) -> list[Any]:
     """
-    Predict the label ids of every row, in the order of the rows; several processes take a share each.
+    Predict for every example, in the order of the rows; several processes take a share each.
 
     Args:
         forward (`Callable`): From a batch to logits; see `forward_function`.
-        rows (`Dataset`): Tokenized rows.
+        rows (`Dataset`): Encoded rows.
         task ([`Task`]): Their task.
         collator (`Callable`): Makes a batch.
         batch_size (`int`): Rows in a batch.
@@ -68,15 +69,15 @@ def predict(
         alone (`bool`, *optional*, defaults to `False`): Whether this process takes all rows, and no other takes part.
 
     Returns:
-        `list[np.ndarray]`: What `task.predictions` returns for each row.
+        `list`: What `task.answers` makes of what `task.predictions` returns for each row.
     """
     # Rows of like length stand together, so that little is padded; the caller gets them back in their own order.
-    order = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable").tolist()
+    order = np.argsort(task.lengths(rows), kind="stable").tolist()
     batches = [order[first : first + batch_size] for first in range(0, len(order), batch_size)]
     state = processes()
     # The same batches in any number of processes, and so the same predictions.
     mine = batches if alone else batches[state.process_index :: state.num_processes]
-    found: list[tuple[int, np.ndarray]] = []
+    found: list[tuple[int, Any]] = []
     for batch, places in zip(
         tqdm(
             DataLoader(rows, batch_sampler=mine, collate_fn=collator),
@@ -89,10 +90,4 @@ def predict(
         found += zip(places, task.predictions(forward(batch), batch))
     # In the order of the rows: numbers stand before the predictions, and none twice.
     found = found if alone else gather_object(found)
-    return [prediction for _, prediction in sorted(found, key=itemgetter(0))]
-
-
-def agreement(one: list[np.ndarray], other: list[np.ndarray]) -> float:
-    """Return the share of places where two models predict the same label."""
-    same = sum(int(np.sum(a == b)) for a, b in zip(one, other))
-    return same / max(sum(int(np.size(a)) for a in one), 1)
+    return task.answers([prediction for _, prediction in sorted(found, key=itemgetter(0))], rows)

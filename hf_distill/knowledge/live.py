@@ -16,6 +16,7 @@ from transformers import AutoConfig, PreTrainedModel
 from hf_distill.errors import InputError
 from hf_distill.features.attention import AttentionCapture
 from hf_distill.features.features import Features, Needs
+from hf_distill.features.heads import read_logits
 from hf_distill.features.hidden_states import HiddenStatesCapture
 from hf_distill.features.inputs import cast_inputs, input_names, select_inputs
 from hf_distill.features.pooling import with_padding
@@ -73,7 +74,7 @@ class LiveTeacher(KnowledgeSource):
             attention.recording() as queries_keys_values,
         ):
             outputs = self._called(**inputs, return_dict=True)
-        logits = outputs.get("logits") if needs.logits else None
+        logits = read_logits(outputs) if needs.logits else None
         if needs.logits and logits is None:
             raise InputError(
                 f"teacher_model: {type(self.model).__name__} gives no logits, which an objective needs; "

@@ -15,6 +15,7 @@ from transformers import PretrainedConfig
 from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView, Progress
 from hf_distill.features.features import Features, Needs
+from hf_distill.features.heads import Head
 from hf_distill.features.layer_map import LayerPairs
 from hf_distill.features.units import Unit
 from hf_distill.objectives.focus import Focus
@@ -48,6 +49,8 @@ class Objective(ABC):
     """Where it comes from."""
     reads: ClassVar[str] = ""
     """What it compares, in words."""
+    heads: ClassVar[frozenset[Head]] = frozenset(Head)
+    """The heads whose logits it can compare; all, if it does not look at logits."""
 
     weight: float | dict[str, Any] | Schedule = field(
         default=1.0, metadata={"help": "Factor of this objective in the total loss, at least 0, or its schedule."}
@@ -55,6 +58,7 @@ class Objective(ABC):
     focus: dict[str, Any] | Focus | None = field(
         default=None, metadata={"help": "Learn more, or only, where the teacher is sure or unsure."}
     )
+    _head: Head = field(default=Head.CLASSES, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self._check_schedule("weight", at_least=0.0)
@@ -110,6 +114,25 @@ class Objective(ABC):
         Raises:
             InputError: If the objective cannot compare these two.
         """
+
+    def fit_head(self, head: Head) -> None:
+        """
+        Settle what the logits of both models are.
+
+        Raises:
+            InputError: If the objective cannot compare such logits.
+        """
+        if head not in self.heads:
+            known = " or ".join(sorted(entry.value for entry in self.heads))
+            raise InputError(
+                f"objective {self.name}: compares logits of {known}, and those of the task are {head.value}"
+            )
+        if self.focus is not None and head is not Head.CLASSES:
+            raise InputError(
+                f"objective {self.name}: focus goes by the teacher's probabilities of classes, and the logits of the "
+                f"task are {head.value}; leave it out"
+            )
+        self._head = head
 
     @abstractmethod
     def unit(self, losses: torch.Tensor) -> Unit:

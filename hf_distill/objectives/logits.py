@@ -13,11 +13,15 @@ import torch.nn.functional as F
 from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
+from hf_distill.features.heads import Head
+from hf_distill.features.units import Unit
 from hf_distill.objectives.base import LogitsObjective, full_precision
 from hf_distill.objectives.option_groups import parse_group
 from hf_distill.objectives.schedules import Schedule
 from hf_distill.objectives.temperature import ExampleTemperature
 
+IMPOSSIBLE = -1e9
+"""A logit that has no share in any softmax and yet is a number."""
 Temperature = float | torch.Tensor
 """One temperature, or one for each row `(..., 1)`."""
 
@@ -52,7 +56,11 @@ class SoftenedLogitsObjective(LogitsObjective):
     def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         logits = full_precision(student.logits), full_precision(teacher.logits)
-        return self.compare(*logits, temperature=self.temperature_of(*logits, batch))
+        if self._head is Head.SPAN:
+            # The two ends of the span are as two examples of one row.
+            logits = tuple(over_tokens(entry, batch) for entry in logits)
+        losses = self.compare(*logits, temperature=self.temperature_of(*logits, batch))
+        return losses.mean(1) if self._head is Head.SPAN else losses
 
     def temperature_of(self, student: torch.Tensor, teacher: torch.Tensor, batch: BatchView = ALL_REAL) -> Temperature:
         """Return the temperature for logits `(..., classes)`: a number, or one for each row `(..., 1)`."""
@@ -60,7 +68,10 @@ class SoftenedLogitsObjective(LogitsObjective):
             return self.temperature.at(batch.progress)
         if isinstance(self.temperature, ExampleTemperature):
             rows = student[..., 0]
-            return self.temperature.of(student, teacher, batch.mask(self.unit(rows), rows))
+            # Both ends of every span count.
+            every = self._head is Head.SPAN
+            real = torch.ones_like(rows, dtype=torch.bool) if every else batch.mask(self.unit(rows), rows)
+            return self.temperature.of(student, teacher, real)
         return self.temperature
 
 
@@ -69,6 +80,12 @@ def _check_schedule_of_temperature(schedule: Schedule, owner: str) -> None:
         raise InputError(f"{owner}: cannot start or stop at 0; use constant, linear or cosine without stop_at_step")
     if 0 in (schedule.start, schedule.end if schedule.schedule != "constant" else 1):
         raise InputError(f"{owner}: start and end must be above 0; got {schedule.start:g} and {schedule.end:g}")
+
+
+def over_tokens(logits: torch.Tensor, batch: BatchView) -> torch.Tensor:
+    """Return the logits `(batch, 2, tokens)` of where a span begins and ends; no softmax gives anything to padding."""
+    mask = batch.mask(Unit.TOKEN, logits[..., 0])
+    return logits.masked_fill(~mask.unsqueeze(-1), IMPOSSIBLE).transpose(1, 2)
 
 
 def squared(temperature: Temperature) -> Temperature:
@@ -89,6 +106,8 @@ class DistributionObjective(SoftenedLogitsObjective):
             [`Schedule`] or of an [`ExampleTemperature`].
         top_k (`int`, *optional*): Number of the teacher's likeliest classes to compare, at least 2; all if left out.
     """
+
+    heads: ClassVar[frozenset[Head]] = frozenset({Head.CLASSES, Head.SPAN})
 
     top_k: int | None = field(
         default=None,
@@ -228,6 +247,7 @@ class LogitsBCE(SoftenedLogitsObjective):
     """
 
     name: ClassVar[str] = "logits_bce"
+    heads: ClassVar[frozenset[Head]] = frozenset({Head.CLASSES, Head.LABELS})
     paper: ClassVar[str] = "Yang et al. 2023 (multi-label), arXiv:2308.06453"
 
     def compare(

@@ -10,6 +10,7 @@ import torch
 
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
+from hf_distill.features.heads import Head
 from hf_distill.objectives.base import full_precision
 from hf_distill.objectives.logits import SoftenedLogitsObjective, Temperature, squared
 
@@ -56,6 +57,7 @@ class DIST(SoftenedLogitsObjective):
     """
 
     name: ClassVar[str] = "dist"
+    heads: ClassVar[frozenset[Head]] = frozenset({Head.CLASSES})
     paper: ClassVar[str] = "Huang et al. 2022 (DIST), arXiv:2205.10536"
 
     beta: float = field(default=1.0, metadata={"help": "Factor of the part over the classes of a row; at least 0."})

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
+from hf_distill.features.heads import Head
 from hf_distill.objectives.base import full_precision
 from hf_distill.objectives.logits import SoftenedLogitsObjective, Temperature, kl_divergence, squared
 from hf_distill.objectives.schedules import Schedule
@@ -54,6 +55,7 @@ class DKD(SoftenedLogitsObjective):
     """
 
     name: ClassVar[str] = "dkd"
+    heads: ClassVar[frozenset[Head]] = frozenset({Head.CLASSES})
     paper: ClassVar[str] = "Zhao et al. 2022 (DKD), arXiv:2203.08679"
     reads: ClassVar[str] = "logits, labels"
 

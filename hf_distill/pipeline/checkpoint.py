@@ -11,7 +11,7 @@ from transformers import PretrainedConfig
 from hf_distill.errors import InputError
 from hf_distill.files import folder_written_aside, scratch_folder
 from hf_distill.pipeline.measure import size_on_disk
-from hf_distill.pipeline.models import load_config, load_tokenizer, resolve_model
+from hf_distill.pipeline.models import load_config, load_processor, resolve_model
 from hf_distill.pipeline.recipe import parse_backend
 from hf_distill.quantization import find_backend
 from hf_distill.tasks import Task, list_tasks
@@ -47,7 +47,7 @@ def quantize_checkpoint(model: str, options: dict[str, Any], folder: Path | None
     task = _task_of(config, model)
     backend.check(model)
     backend.check_model(config, section.options)
-    load_tokenizer(origin, "MODEL")
+    load_processor(origin, task, "MODEL")
     precision = backend.precision(section.options)
     folder = folder or Path(f"{Path(origin).resolve().name}-{precision}-{backend.name}")
     if folder.exists():
@@ -73,7 +73,7 @@ def _at_hand(origin: str, task: Task, aside: Path) -> Path:
     if Path(origin).is_dir():
         return Path(origin)
     task.model_class.from_pretrained(origin).save_pretrained(aside)
-    load_tokenizer(origin, "MODEL").save_pretrained(aside)
+    load_processor(origin, task, "MODEL").save_pretrained(aside)
     return aside
 
 

@@ -13,13 +13,13 @@ from hf_distill.errors import InputError
 from hf_distill.objectives import build_objective
 from hf_distill.pipeline.data import TaskData, load_raw, prepare_data, settle_labels
 from hf_distill.pipeline.manifest import Run
-from hf_distill.pipeline.models import check_same_tokenizer, load_config, load_model, load_tokenizer, resolve_model
+from hf_distill.pipeline.models import check_same_inputs, load_config, load_model, load_processor, resolve_model
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.quantization import find_backend
 from hf_distill.students.build import student_config
 from hf_distill.tasks import Task
-from hf_distill.tasks.base import PADDING_MULTIPLE
+from hf_distill.tasks.base import PADDING_MULTIPLE, Processor
 
 
 @dataclass
@@ -30,8 +30,8 @@ class Context:
     Args:
         recipe ([`Recipe`]): The recipe.
         run ([`Run`]): The run's folder.
-        data ([`TaskData`]): The data, tokenized.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer of all models of the run.
+        data ([`TaskData`]): The data, encoded.
+        processor (`Processor`): What makes the inputs of all models of the run.
         teacher_origin (`str`): Folder or Hub id that the teacher is loaded from, before any fine-tuning.
         backend (`str`, *optional*): The backend that is to quantize, if it is not all of the recipe's; others need not
             work here.
@@ -40,7 +40,7 @@ class Context:
     recipe: Recipe
     run: Run
     data: TaskData
-    tokenizer: PreTrainedTokenizerBase
+    processor: Processor
     teacher_origin: str
     backend: str | None = None
 
@@ -111,20 +111,21 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
             "name a checkpoint that has one, or add teacher.fine_tune to train one"
         )
     by_id, order = settle_labels(names, config if recipe.teacher.fine_tune is None else None)
-    tokenizer = load_tokenizer(origin, "teacher.model")
-    student = _check_student(recipe, config, tokenizer)
+    processor = load_processor(origin, task, "teacher.model")
+    student = _check_student(recipe, config, task, processor)
     for section in to_quantize:
         find_backend(section.backend).check_model(student, section.options)
-    task.max_length = _longest(task, tokenizer, config)
-    data = prepare_data(recipe, task, raw, names, order, by_id, tokenizer)
-    return Context(recipe, run, data, tokenizer, origin, backend)
+    if isinstance(processor, PreTrainedTokenizerBase):
+        task.max_length = _longest(task, processor, config)
+    data = prepare_data(recipe, task, raw, names, order, by_id, processor)
+    return Context(recipe, run, data, processor, origin, backend)
 
 
 def _chosen(recipe: Recipe, backend: str | None) -> list[QuantizationSection]:
     return [section for section in recipe.quantization if backend in (None, section.backend)]
 
 
-def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
+def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, processor: Processor) -> PretrainedConfig:
     """Check what the recipe says of the student, and return its configuration."""
     section = recipe.student
     origin = teacher
@@ -134,7 +135,7 @@ def _check_student(recipe: Recipe, teacher: object, tokenizer: PreTrainedTokeniz
     if section.model is not None:
         path = resolve_model(section.model, "student.model")
         origin = load_config(path, "student.model")
-        check_same_tokenizer(tokenizer, load_tokenizer(path, "student.model"))
+        check_same_inputs(processor, load_processor(path, task, "student.model"))
     student = student_config(origin, **section.model_dump(exclude={"model"}))
     intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
     for specification in [*(recipe.objectives or []), *intermediate]:

@@ -1,19 +1,23 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""From a recipe's data set to tokenized splits whose labels are the models' own."""
+"""From a recipe's data set to encoded splits whose labels are the models' own."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from datasets import Dataset, DatasetDict
-from transformers import PretrainedConfig, PreTrainedTokenizerBase
+from transformers import PretrainedConfig
 
 from hf_distill.data.loading import keep_labels_per_class, load_data, sample_rows
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
 from hf_distill.tasks import Task, find_task
+from hf_distill.tasks.base import Processor
 
 
 @dataclass
@@ -23,12 +27,12 @@ class TaskData:
 
     Args:
         task ([`Task`]): The task.
-        names (`list[str]`): Label names, by the id that the models use.
-        train (`Dataset`): Tokenized training rows, those without a label included.
+        names (`list[str]`): Label names, by the id that the models use; none where the task has no classes.
+        train (`Dataset`): Encoded training rows, those without a label included.
         labelled (`Dataset`): The training rows with a label.
-        evaluation (`Dataset`): Tokenized rows that the models are measured on.
+        evaluation (`Dataset`): Encoded rows that the models are measured on.
         evaluation_split (`str`): Which split those are.
-        validation (`Dataset`, *optional*): Tokenized rows for evaluation during training.
+        validation (`Dataset`, *optional*): Encoded rows for evaluation during training.
         fingerprint (`str`): Fingerprint of all of it.
     """
 
@@ -98,10 +102,10 @@ def prepare_data(
     names: Sequence[str],
     order: Sequence[int],
     by_id: list[str],
-    tokenizer: PreTrainedTokenizerBase,
+    processor: Processor,
 ) -> TaskData:
     """
-    Draw the rows that the recipe asks for, encode their labels and tokenize them.
+    Draw the rows that the recipe asks for, and encode their labels and inputs.
 
     Args:
         recipe ([`Recipe`]): The recipe.
@@ -110,7 +114,7 @@ def prepare_data(
         names (`Sequence[str]`): The data set's label names.
         order (`Sequence[int]`): The models' id of each of them.
         by_id (`list[str]`): The label names by the models' id.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer of teacher and student.
+        processor (`Processor`): What makes the inputs of teacher and student.
 
     Raises:
         InputError: If a label is wrong, or if no row for training or measuring has one.
@@ -125,34 +129,40 @@ def prepare_data(
     )
     if section.labels_per_class is not None:
         data["train"] = _hide_labels(task, data["train"], section)
-    tokenized = {name: task.tokenize(rows, tokenizer) for name, rows in data.items()}
-    labelled, measured = task.labelled(tokenized["train"]), task.labelled(tokenized[split])
+    encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
+    labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
         if len(rows) == 0:
             raise InputError(f"dataset: the split {role!r} has no row with a label; it needs some")
     return TaskData(
         task=task,
         names=by_id,
-        train=tokenized["train"],
+        train=encoded["train"],
         labelled=labelled,
         evaluation=measured,
         evaluation_split=split,
-        validation=tokenized.get("validation"),
-        fingerprint=[by_id, *(_content_fingerprint(rows) for rows in (tokenized["train"], measured))],
+        validation=encoded.get("validation"),
+        fingerprint=[by_id, *(_content_fingerprint(rows) for rows in (encoded["train"], measured))],
     )
 
 
 def _content_fingerprint(rows: Dataset) -> str:
     """Return a hash of the rows themselves; the library's own fingerprint changes with the path of a cache file."""
-    import hashlib
-
-    import numpy as np
-
     digest = hashlib.sha256()
-    for column in ("input_ids", "labels"):
+    for column in sorted(rows.column_names):
         for value in rows[column]:
-            digest.update(np.asarray(value, dtype=np.int64).tobytes() + b"|")
+            digest.update(_bytes_of(value) + b"|")
     return digest.hexdigest()[:16]
+
+
+def _bytes_of(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, dict):
+        return b"".join(key.encode() + b":" + _bytes_of(entry) for key, entry in value.items())
+    if isinstance(value, list) and not all(isinstance(entry, (int, float)) for entry in value):
+        return b",".join(map(_bytes_of, value))
+    return np.asarray(value).tobytes() if isinstance(value, list) else repr(value).encode()
 
 
 def _hide_labels(task: Task, rows: Dataset, section: DatasetSection) -> Dataset:

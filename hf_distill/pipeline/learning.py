@@ -183,8 +183,8 @@ class RecordingStage(Stage):
             objectives=self._objectives(context),
             output_dir=unfinished / self.name,
             student=make_student(context.recipe, teacher, context.task, context.data.names, context.seed),
-            data_collator=context.task.collator(context.tokenizer),
-            processing_class=context.tokenizer,
+            data_collator=context.task.collator(context.processor),
+            processing_class=context.processor,
             **context.recipe.recording.model_dump(),
         )
         if processes().is_main_process:

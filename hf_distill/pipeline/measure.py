@@ -16,7 +16,7 @@ import torch
 from hf_distill.errors import InputError
 from hf_distill.evaluation.latency import measure_latency
 from hf_distill.evaluation.plots import plot_comparison
-from hf_distill.evaluation.predict import ForwardFunction, agreement, forward_function, predict
+from hf_distill.evaluation.predict import ForwardFunction, forward_function, predict
 from hf_distill.evaluation.report import write_report
 from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.sections import QuantizationSection
@@ -41,8 +41,8 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     """
     models = _load_models(context)
     task, rows, section = context.task, context.data.evaluation, context.recipe.evaluation
-    collator = task.collator(context.tokenizer)
-    forwards = {name: forward_function(model) for name, (model, _) in models.items()}
+    collator = task.collator(context.processor)
+    forwards = {name: forward_function(model, task) for name, (model, _) in models.items()}
     references = task.references(rows)
     predictions = {}
     for name, (model, _) in models.items():
@@ -62,7 +62,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
             "latency_ms": latencies[name],
             "rows_per_second": _throughput(latencies[name]),
         }
-        report[name]["agreement_with_teacher"] = agreement(predictions[name], predictions["teacher"])
+        report[name]["agreement_with_teacher"] = task.agreement(predictions[name], predictions["teacher"])
     for section in context.recipe.quantization:
         name = f"quantized/{section.backend}"
         if name in report:
@@ -98,7 +98,7 @@ def _beside_student(
         "precision": find_backend(section.backend).precision(section.options),
         # A model of ONNX Runtime does not say how many there are.
         "parameters": student["parameters"],
-        "agreement_with_student": agreement(predictions[name], predictions["student"]),
+        "agreement_with_student": context.task.agreement(predictions[name], predictions["student"]),
     }
     budget = context.run.stage("quantization").get("budgets", {}).get(section.backend)
     return {**told, "budget": budget} if budget else told
@@ -154,7 +154,7 @@ def _can_be_measured(context: Context, section: QuantizationSection) -> bool:
 def _latency_batches(context: Context, collator: Any) -> dict[str, dict[str, torch.Tensor]]:
     """Return batches of rows of the usual length: those nearest to the median."""
     rows = context.data.evaluation
-    lengths = np.array([len(ids) for ids in rows["input_ids"]])
+    lengths = context.task.lengths(rows)
     nearest = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
     batches = {}
     for size in LATENCY_BATCHES:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_distill.compatibility import draw_weights_anew
 from hf_distill.data.loading import PACKAGE_PREFIX
@@ -16,6 +16,7 @@ from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import label_names
 from hf_distill.students import build_student
 from hf_distill.tasks import Task
+from hf_distill.tasks.base import Processor
 
 
 def resolve_model(name: str, field: str) -> str:
@@ -54,14 +55,13 @@ def load_config(name: str, field: str) -> PretrainedConfig:
         raise InputError(f"{field}: {name!r} cannot be loaded: {reason}") from error
 
 
-def load_tokenizer(name: str, field: str) -> PreTrainedTokenizerBase:
-    """Load a model's tokenizer; what cannot be found is an [`InputError`]."""
+def load_processor(name: str, task: Task, field: str) -> Processor:
+    """Load what makes a model's inputs; what cannot be found is an [`InputError`]."""
     try:
-        return AutoTokenizer.from_pretrained(name)
+        return task.load_processor(name)
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{field}: the tokenizer of {name!r} cannot be loaded: {str(error).splitlines()[0]}"
-        ) from error
+        kind = task.processor_argument.replace("_", " ")
+        raise InputError(f"{field}: the {kind} of {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
 
 
 def load_model(name: str, task: Task, names: list[str], field: str, new_head: bool = False) -> PreTrainedModel:
@@ -88,13 +88,22 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
     return model
 
 
-def check_same_tokenizer(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> None:
+def check_same_inputs(teacher: Processor, student: Processor) -> None:
     """
-    Check that teacher and student read the same token ids.
+    Check that teacher and student read the same token ids, images or sounds.
 
     Raises:
         InputError: If they differ; the message names a difference.
     """
+    if not isinstance(teacher, PreTrainedTokenizerBase):
+        one, other = teacher.to_dict(), student.to_dict()
+        wrong = next((key for key in sorted(one) if not key.startswith("_") and one[key] != other.get(key)), None)
+        if wrong is not None:
+            raise InputError(
+                f"student.model: its inputs differ from the teacher's: {wrong} is {one[wrong]!r} for the teacher and "
+                f"{other.get(wrong)!r} for it; choose a student that reads what the teacher reads"
+            )
+        return
     one, other = teacher.get_vocab(), student.get_vocab()
     probe = "The quick brown fox's 2 JUMPS, naïvely."
     if one != other or teacher(probe)["input_ids"] != student(probe)["input_ids"]:

@@ -84,15 +84,15 @@ class _Loss:
         self._context, self._backend, self._source, data = context, backend, source, context.data
         self._rows = data.validation if data.validation is not None else data.evaluation
         self.split = "validation" if data.validation is not None else data.evaluation_split
-        self._collator = context.task.collator(context.tokenizer)
-        self._score = self._score_of(forward_function(context.load(context.run.folder / "student")))
+        self._collator = context.task.collator(context.processor)
+        self._score = self._score_of(forward_function(context.load(context.run.folder / "student"), context.task))
         if math.isnan(self._score):
             raise InputError(f"quantization: the student's {context.task.primary_metric} is not a number")
 
     @cached_property
     def _sample(self) -> list[tuple[Any, torch.Tensor]]:
         """Batches of a row each, and the logits of what is quantized."""
-        forward = forward_function(self._context.load(self._source))
+        forward = forward_function(self._context.load(self._source), self._context.task)
         batches = [self._collator([self._rows[row]]) for row in spread_rows(len(self._rows), ERROR_ROWS)]
         return [(batch, forward(batch)) for batch in batches]
 
@@ -107,7 +107,7 @@ class _Loss:
         return mean((forward(batch) - logits).square().mean().item() for batch, logits in self._sample)
 
     def _forward(self, folder: Path) -> ForwardFunction:
-        return forward_function(self._backend.load(folder, self._context.task))
+        return forward_function(self._backend.load(folder, self._context.task), self._context.task)
 
     def _score_of(self, forward: ForwardFunction) -> float:
         task, batch_size = self._context.task, self._context.recipe.evaluation.batch_size

@@ -274,10 +274,10 @@ def _check_training(recipe: Recipe) -> None:
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
 
-    find_task(recipe.task)
+    head = find_task(recipe.task).head
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
-        build_objective(specification)
+        build_objective(specification).fit_head(head)
     if recipe.recording is not None:
         Compression.parse(recipe.recording.compression)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}

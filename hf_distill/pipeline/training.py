@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def train(
         model ([`~transformers.PreTrainedModel`]): Who learns.
         teacher ([`~transformers.PreTrainedModel`] or [`KnowledgeSource`], *optional*): Who teaches.
         args ([`DistillationTrainingArguments`]): How.
-        rows (`Dataset`): Tokenized rows.
+        rows (`Dataset`): Encoded rows.
         during (`AbstractContextManager`, *optional*): What holds while it is trained, and not of the model as written.
 
     Returns:
@@ -118,15 +119,17 @@ def train(
     write_tensorboard_to(args, str(context.run.folder / "logs" / stage))
     args.run_name = f"{context.run.folder.name}-{stage}"
     task, names = context.task, context.data.names
+
+    score = partial(task.compute_metrics, names=names) if task.scored_in_training else None
     trainer = DistillationTrainer(
         model=model,
         teacher_model=teacher,
         args=args,
         train_dataset=rows,
         eval_dataset=context.data.validation,
-        data_collator=task.collator(context.tokenizer),
-        processing_class=context.tokenizer,
-        compute_metrics=lambda prediction: task.compute_metrics(prediction, names),
+        data_collator=task.collator(context.processor),
+        processing_class=context.processor,
+        compute_metrics=score,
     )
     checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
     if checkpoint is not None and processes().is_main_process:
@@ -142,7 +145,7 @@ def train(
 
 
 def _write_model(trainer: DistillationTrainer, folder: Path) -> None:
-    """Write the trained model and its tokenizer."""
+    """Write the trained model and what makes its inputs."""
     # Where processes hold parts of the model, all of them must give theirs.
     sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if sharded else None

@@ -65,7 +65,7 @@ class QuantizableModel(ABC):
     @abstractmethod
     def write(self, folder: Path, keep: Collection[str] = ()) -> None:
         """
-        Write the quantized model, its configuration and the tokenizer.
+        Write the quantized model, its configuration and what makes its inputs.
 
         Args:
             folder (`Path`): Empty folder to write to.
@@ -141,7 +141,7 @@ class QuantizationBackend(ABC):
         Make all that is needed to quantize a checkpoint.
 
         Args:
-            checkpoint (`Path`): Folder with model and tokenizer.
+            checkpoint (`Path`): Folder with the model and what makes its inputs.
             aside (`Path`): Empty folder for files that are needed until the model is written.
             task ([`Task`]): What the model is for.
             options ([`QuantizationOptions`]): How it is quantized.
@@ -154,7 +154,7 @@ class QuantizationBackend(ABC):
     def quantize(
         self, checkpoint: Path, folder: Path, task: Task, options: QuantizationOptions, rows: Any = None
     ) -> None:
-        """Quantize a checkpoint, and write model, configuration and tokenizer to the empty `folder`; see `prepare`."""
+        """Quantize a checkpoint, and write all that is needed to load it to the empty `folder`; see `prepare`."""
         with scratch_folder(folder) as aside, without_chatter():
             self.prepare(checkpoint, aside, task, options, rows).write(folder)
 

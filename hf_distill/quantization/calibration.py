@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,21 @@ import torch
 
 from hf_distill.data.sampling import spread_rows
 from hf_distill.errors import InputError
+from hf_distill.tasks import Task
+from hf_distill.tasks.base import Processor
 
 
-def calibration_examples(rows: Any, number: int, collator: Callable) -> Iterator[dict[str, torch.Tensor]]:
+def calibration_examples(
+    rows: Any, number: int, task: Task, processor: Processor
+) -> Iterator[dict[str, torch.Tensor]]:
     """
     Go through rows of all lengths, as often as they occur, one at a time.
 
     Args:
-        rows (`Dataset`): Tokenized rows, those of training.
+        rows (`Dataset`): Encoded rows, those of training.
         number (`int`): How many of them.
-        collator (`Callable`): Makes a batch.
+        task ([`Task`]): Their task.
+        processor (`Processor`): What makes the model's inputs.
 
     Raises:
         InputError: If there are none.
@@ -30,7 +35,7 @@ def calibration_examples(rows: Any, number: int, collator: Callable) -> Iterator
             "quantization: mode static measures the ranges of activations on training rows, and there are none; "
             "choose another mode"
         )
-    by_length = np.argsort([len(ids) for ids in rows["input_ids"]], kind="stable")
+    by_length, collator = np.argsort(task.lengths(rows), kind="stable"), task.collator(processor)
     for row in by_length[spread_rows(len(rows), number)].tolist():
         yield dict(collator([rows[row]]))
 

@@ -31,10 +31,8 @@ class ExportingBackend(QuantizationBackend):
         model_class = self._class_name(task)
         return (
             f"from {self.library} import {model_class}\n"
-            "from transformers import AutoTokenizer, pipeline\n\n"
-            f'model = {model_class}.from_pretrained("{name}"{self.loading_arguments})\n'
-            f'tokenizer = AutoTokenizer.from_pretrained("{name}")\n'
-            f'classify = pipeline("{task.pipeline_tag}", model=model, tokenizer=tokenizer)\n'
+            f"from transformers import {task.imports}\n\n"
+            f'model = {model_class}.from_pretrained("{name}"{self.loading_arguments})\n' + task.usage(f'"{name}"')
         )
 
     def model_class(self, task: Task) -> Any:

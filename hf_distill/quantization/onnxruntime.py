@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
+from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.quantization.base import QuantizableModel, QuantizationOptions
@@ -32,6 +32,7 @@ from hf_distill.quantization.graph import (
     products_with_weights,
 )
 from hf_distill.tasks import Task
+from hf_distill.tasks.base import Processor
 
 MODEL_FILE = "model_quantized.onnx"
 HALF = "O4"
@@ -98,17 +99,17 @@ class ONNXRuntimeBackend(ExportingBackend):
         self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
     ) -> QuantizableModel:
         """Export to ONNX, fuse operators and measure ranges; see [`QuantizationBackend.prepare`]."""
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        processor = task.load_processor(checkpoint)
         source = aside / "exported"
         self.export(checkpoint, source, task)
         if self.mode(options) == "half":
-            return HalfModel(source, aside / "optimized", tokenizer)
+            return HalfModel(source, aside / "optimized", processor)
         if options.optimization != "none":
             source = optimize(source, aside / "optimized", options.optimization)
         options = replace(options, mode=self.mode(options))
-        model = ONNXModel(source, options, tokenizer)
+        model = ONNXModel(source, options, processor)
         if options.mode == "static":
-            examples = calibration_examples(rows, options.calibration_rows, task.collator(tokenizer))
+            examples = calibration_examples(rows, options.calibration_rows, task, processor)
             model.calibrate(examples, options.calibration_method)
         return model
 
@@ -128,19 +129,19 @@ class HalfModel(QuantizableModel):
     Args:
         source (`Path`): Folder with its graph.
         folder (`Path`): Folder to write to until it is wanted.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+        processor (`Processor`): What makes the model's inputs.
     """
 
     operators = ()
 
-    def __init__(self, source: Path, folder: Path, tokenizer: PreTrainedTokenizerBase):
-        self._file, self._tokenizer = fuse(source, folder, HALF), tokenizer
+    def __init__(self, source: Path, folder: Path, processor: Processor):
+        self._file, self._processor = fuse(source, folder, HALF), processor
 
     def write(self, folder: Path, keep: Collection[str] = ()) -> None:
         """Copy it; see [`QuantizableModel.write`]."""
         shutil.copyfile(self._file, folder / MODEL_FILE)
         shutil.copyfile(self._file.with_name("config.json"), folder / "config.json")
-        self._tokenizer.save_pretrained(folder)
+        self._processor.save_pretrained(folder)
 
 
 class ONNXModel(QuantizableModel):
@@ -150,11 +151,11 @@ class ONNXModel(QuantizableModel):
     Args:
         source (`Path`): Folder with its graph.
         options ([`QuantizationOptions`]): How it is quantized.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+        processor (`Processor`): What makes the model's inputs.
     """
 
-    def __init__(self, source: Path, options: QuantizationOptions, tokenizer: PreTrainedTokenizerBase):
-        self._source, self._options, self._tokenizer = source, options, tokenizer
+    def __init__(self, source: Path, options: QuantizationOptions, processor: Processor):
+        self._source, self._options, self._processor = source, options, processor
         graph = load_graph(source)
         self._inputs = [entry.name for entry in graph.input]
         # The head's rounding errors reach the scores as they are, and it is a small part of the size.
@@ -170,7 +171,7 @@ class ONNXModel(QuantizableModel):
 
         quantizer = ORTQuantizer.from_pretrained(self._source, file_name=FILE_NAME)
         quantizer.quantize(self._configuration(keep), folder, calibration_tensors_range=self._ranges)
-        self._tokenizer.save_pretrained(folder)
+        self._processor.save_pretrained(folder)
 
     def calibrate(self, examples: Iterable[dict[str, torch.Tensor]], method: str) -> None:
         """

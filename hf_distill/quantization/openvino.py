@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
+from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.quantization.base import QuantizableModel, QuantizationOptions
@@ -19,6 +19,7 @@ from hf_distill.quantization.calibration import calibration_examples, with_input
 from hf_distill.quantization.elsewhere import refusal
 from hf_distill.quantization.exported import ExportingBackend
 from hf_distill.tasks import Task
+from hf_distill.tasks.base import Processor
 
 
 class OpenVINOBackend(ExportingBackend):
@@ -62,12 +63,12 @@ class OpenVINOBackend(ExportingBackend):
         self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
     ) -> OpenVINOModel:
         """Export to OpenVINO, and read the rows that ranges are measured on; see [`QuantizationBackend.prepare`]."""
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        processor = task.load_processor(checkpoint)
         examples: list[dict[str, torch.Tensor]] | None = None
         if self.mode(options) == "static":
-            examples = list(calibration_examples(rows, options.calibration_rows, task.collator(tokenizer)))
+            examples = list(calibration_examples(rows, options.calibration_rows, task, processor))
         self.export(checkpoint, aside / "exported", task, compile=False, load_in_8bit=False)
-        return OpenVINOModel(aside / "exported", self.model_class(task), tokenizer, options.weights, examples)
+        return OpenVINOModel(aside / "exported", self.model_class(task), processor, options.weights, examples)
 
     def load(self, folder: Path, task: Task) -> Any:
         """Load the quantized model with the class that users will load it with, for as many threads as PyTorch has."""
@@ -82,7 +83,7 @@ class OpenVINOModel(QuantizableModel):
     Args:
         source (`Path`): Folder with its graph.
         model_class (`type`): The class that loads it.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+        processor (`Processor`): What makes the model's inputs.
         weights (`str`): What weights are stored in.
         examples (`Sequence`, *optional*): Batches of a row each that the ranges of activations are measured on;
             without them activations are not quantized.
@@ -92,11 +93,11 @@ class OpenVINOModel(QuantizableModel):
         self,
         source: Path,
         model_class: Any,
-        tokenizer: PreTrainedTokenizerBase,
+        processor: Processor,
         weights: str,
         examples: Sequence[dict[str, torch.Tensor]] | None,
     ):
-        self._source, self._class, self._tokenizer, self._weights = source, model_class, tokenizer, weights
+        self._source, self._class, self._processor, self._weights = source, model_class, processor, weights
         model = model_class.from_pretrained(source, compile=False)
         self._examples = examples and [
             {name: np.array([values]) for name, values in with_inputs(row, list(model.input_names)).items()}
@@ -124,7 +125,7 @@ class OpenVINOModel(QuantizableModel):
             configuration = OVWeightQuantizationConfig(bits=bits, ignored_scope=ignored, **groups)
         quantizer = OVQuantizer.from_pretrained(self._class.from_pretrained(self._source, compile=False))
         quantizer.quantize(rows, folder, OVConfig(quantization_config=configuration))
-        self._tokenizer.save_pretrained(folder)
+        self._processor.save_pretrained(folder)
 
 
 def _products_with_weights(graph: Any) -> list[str]:

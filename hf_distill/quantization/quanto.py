@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from accelerate import init_empty_weights
 from safetensors.torch import load_file
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
 from hf_distill.features.inputs import input_names, select_inputs
@@ -21,6 +21,7 @@ from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, 
 from hf_distill.quantization.body import products_of_body
 from hf_distill.quantization.calibration import calibration_examples
 from hf_distill.tasks import Task
+from hf_distill.tasks.base import Processor
 
 WEIGHT_FILE = "model.safetensors"
 MAP_FILE = "quanto_qmap.json"
@@ -54,12 +55,12 @@ class QuantoBackend(QuantizationBackend):
         self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
     ) -> QuantoModel:
         """Load the model and the rows that ranges are measured on; see [`QuantizationBackend.prepare`]."""
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        processor = task.load_processor(checkpoint)
         model = task.model_class.from_pretrained(checkpoint).eval()
         examples = []
         if self.mode(options) == "static":
-            examples = list(calibration_examples(rows, options.calibration_rows, task.collator(tokenizer)))
-        return QuantoModel(model, tokenizer, TYPES[options.weights], examples)
+            examples = list(calibration_examples(rows, options.calibration_rows, task, processor))
+        return QuantoModel(model, processor, TYPES[options.weights], examples)
 
     def load(self, folder: Path, task: Task) -> PreTrainedModel:
         """Load the quantized model as the card says."""
@@ -78,15 +79,14 @@ class QuantoBackend(QuantizationBackend):
             "from accelerate import init_empty_weights\n"
             "from optimum.quanto import requantize\n"
             "from safetensors.torch import load_file\n"
-            f"from transformers import AutoConfig, {task.auto_model}, AutoTokenizer, pipeline\n"
+            f"from transformers import AutoConfig, {task.auto_model}, {task.imports}\n"
             "from transformers.utils import cached_file\n\n"
             f'name = "{name}"\n'
             "with init_empty_weights():\n"
             f"    model = {task.auto_model}.from_config(AutoConfig.from_pretrained(name))\n"
             f'with open(cached_file(name, "{MAP_FILE}")) as file:\n'
             f'    requantize(model, load_file(cached_file(name, "{WEIGHT_FILE}")), json.load(file))\n'
-            "tokenizer = AutoTokenizer.from_pretrained(name)\n"
-            f'classify = pipeline("{task.pipeline_tag}", model=model.eval(), tokenizer=tokenizer)\n'
+            "model.eval()\n" + task.usage("name")
         )
 
 
@@ -96,7 +96,7 @@ class QuantoModel(QuantizableModel):
 
     Args:
         model ([`~transformers.PreTrainedModel`]): The model; it is left as it is.
-        tokenizer ([`~transformers.PreTrainedTokenizerBase`]): The tokenizer.
+        processor (`Processor`): What makes the model's inputs.
         weights (`str`): What weights are stored in, as quanto calls it.
         examples (`Sequence`): Batches that the ranges of activations are measured on; without any, activations are not
             quantized.
@@ -105,11 +105,11 @@ class QuantoModel(QuantizableModel):
     def __init__(
         self,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        processor: Processor,
         weights: str,
         examples: Sequence[dict[str, torch.Tensor]],
     ):
-        self._model, self._tokenizer, self._weights, self._examples = model, tokenizer, weights, examples
+        self._model, self._processor, self._weights, self._examples = model, processor, weights, examples
         self.operators = list(products_of_body(model))
 
     def write(self, folder: Path, keep: Collection[str] = ()) -> None:
@@ -124,7 +124,7 @@ class QuantoModel(QuantizableModel):
             freeze(model)
         model.save_pretrained(folder)
         (folder / MAP_FILE).write_text(json.dumps(quantization_map(model), indent=2) + "\n", encoding="utf-8")
-        self._tokenizer.save_pretrained(folder)
+        self._processor.save_pretrained(folder)
 
     @torch.no_grad()
     def _measure_ranges(self, model: PreTrainedModel) -> None:

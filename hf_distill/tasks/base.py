@@ -5,15 +5,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import transformers
 from datasets import Dataset, DatasetDict
-from transformers import EvalPrediction, PretrainedConfig, PreTrainedTokenizerBase
+from transformers import EvalPrediction, PretrainedConfig
 
 from hf_distill.errors import InputError, nearest_name
+from hf_distill.features.heads import Head, head_of, read_logits
+
+Processor = Any
+"""What makes a model's inputs of a row: a tokenizer, an image processor or a feature extractor."""
 
 PADDING_MULTIPLE = 8
 """Batches are padded to a multiple of so many tokens: processors and GPUs then meet few shapes, and handy ones."""
@@ -42,10 +47,18 @@ class Task(ABC):
     """Which of the columns holds the labels."""
     auto_model: ClassVar[str]
     """Name of the `AutoModelFor...` class that has the head."""
+    head: ClassVar[Head] = Head.CLASSES
+    """What the logits of that class are."""
     pipeline_tag: ClassVar[str]
     """The Hub's name for it, and that of `transformers.pipeline`."""
     primary_metric: ClassVar[str]
     """The metric by which models are compared; higher is better."""
+    auto_processor: ClassVar[str] = "AutoTokenizer"
+    """Name of the class that loads what makes a model's inputs."""
+    processor_argument: ClassVar[str] = "tokenizer"
+    """What `transformers.pipeline` calls that."""
+    scored_in_training: ClassVar[bool] = True
+    """Whether `compute_metrics` can score a batch's logits alone."""
 
     def __init__(self, columns: Mapping[str, str] | None = None, max_length: int | None = None):
         known = self.columns + self.optional_columns
@@ -64,7 +77,24 @@ class Task(ABC):
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint of this configuration was saved with this task's head."""
         heads = {model_class.__name__ for model_class in self.model_class._model_mapping.values()}
-        return bool(set(config.architectures or []) & heads)
+        return bool(set(config.architectures or []) & heads) and head_of(config) == self.head
+
+    def load_processor(self, name: str | Path) -> Processor:
+        """Load what makes a model's inputs of a row, from a folder or the Hub."""
+        return getattr(transformers, self.auto_processor).from_pretrained(name)
+
+    @property
+    def imports(self) -> str:
+        """What `usage` imports from transformers."""
+        return f"{self.auto_processor}, pipeline"
+
+    def usage(self, name: str) -> str:
+        """Return the Python lines that run what is called `model`; `name` is an expression of its folder or id."""
+        kind = self.processor_argument
+        return (
+            f"{kind} = {self.auto_processor}.from_pretrained({name})\n"
+            f'predict = pipeline("{self.pipeline_tag}", model=model, {kind}={kind})\n'
+        )
 
     def select_columns(self, data: DatasetDict) -> DatasetDict:
         """
@@ -119,27 +149,47 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def tokenize(self, rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
-        """Turn rows into the columns that models and collator read, `labels` among them."""
+    def encode_inputs(self, rows: Dataset, processor: Processor) -> Dataset:
+        """Turn rows into encoded ones: the columns that models and collator read, `labels` among them."""
 
     @abstractmethod
-    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
-        """Return what makes a batch of tensors from tokenized rows."""
+    def collator(self, processor: Processor) -> Any:
+        """Return what makes a batch of tensors from encoded rows."""
+
+    def lengths(self, rows: Dataset) -> np.ndarray:
+        """Return how long each encoded row is, `(rows,)`: rows of like length make a batch with little padding."""
+        return np.array([len(ids) for ids in rows["input_ids"]])
+
+    def read(self, outputs: Mapping[str, Any], batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return what `predictions` wants of a model's outputs: the logits."""
+        return read_logits(outputs)
 
     @abstractmethod
-    def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
-        """Return, for each row, the predicted label ids at the places that count: `()` or `(places,)`."""
-
-    @abstractmethod
-    def score(
-        self, predictions: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
-    ) -> dict[str, float]:
+    def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[Any]:
         """
-        Compare predictions with labels, both as `predictions` returns them.
+        Return what is predicted for each row of a batch.
+
+        Of classes, the predicted label ids at the places that count: `()` or `(places,)`.
+        """
+
+    def answers(self, predictions: Sequence[Any], rows: Dataset) -> list[Any]:
+        """
+        Return what is predicted for each example, where several encoded rows may be of one.
 
         Args:
-            predictions (`Sequence[np.ndarray]`): Predicted label ids of each row.
-            references (`Sequence[np.ndarray]`): True label ids of each row.
+            predictions (`Sequence`): What `predictions` returned for each encoded row, in order.
+            rows (`Dataset`): The encoded rows.
+        """
+        return list(predictions)
+
+    @abstractmethod
+    def score(self, answers: Sequence[Any], references: Sequence[Any], names: Sequence[str]) -> dict[str, float]:
+        """
+        Compare what was predicted with what is right.
+
+        Args:
+            answers (`Sequence`): What `answers` returned.
+            references (`Sequence`): What `references` returned.
             names (`Sequence[str]`): The label names by id.
 
         Returns:
@@ -147,12 +197,17 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def references(self, rows: Dataset) -> list[np.ndarray]:
-        """Return the true label ids of tokenized rows, as `predictions` returns the predicted ones."""
+    def references(self, rows: Dataset) -> list[Any]:
+        """Return what is right for each example of encoded rows, in the form of `answers`."""
+
+    def agreement(self, one: Sequence[Any], other: Sequence[Any]) -> float:
+        """Return the share of places where two models predict the same, from what `answers` returned for each."""
+        same = sum(int(np.sum(a == b)) for a, b in zip(one, other))
+        return same / max(sum(int(np.size(a)) for a in one), 1)
 
     @abstractmethod
     def labelled(self, rows: Dataset) -> Dataset:
-        """Return the tokenized rows that have a label."""
+        """Return the encoded rows that have a label."""
 
     def head_options(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what a model's configuration must say of the labels."""
@@ -163,7 +218,7 @@ class Task(ABC):
         }
 
     def compute_metrics(self, prediction: EvalPrediction, names: Sequence[str]) -> dict[str, float]:
-        """Score what [`~transformers.Trainer`] gathered in an evaluation during training."""
+        """Score what [`~transformers.Trainer`] gathered in an evaluation during training: logits of classes."""
         logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
         labels = prediction.label_ids
         chosen = logits.argmax(-1)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Value
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding
 
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.metrics import compute_classification_metrics
-from hf_distill.tasks.base import PADDING_MULTIPLE, Task
+from hf_distill.tasks.base import PADDING_MULTIPLE, Processor, Task
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 
@@ -45,20 +45,20 @@ class TextClassification(Task):
             result[split] = rows.remove_columns("label").add_column("label", ids, feature=Value("int64"))
         return result
 
-    def tokenize(self, rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    def encode_inputs(self, rows: Dataset, processor: Processor) -> Dataset:
         """Turn texts into token ids; a row without a label has the ignored label -100."""
 
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
             texts = [batch["text"], batch["text_pair"]] if "text_pair" in batch else [batch["text"]]
-            encoded = tokenizer(*texts, truncation=True, max_length=self.max_length)
+            encoded = processor(*texts, truncation=True, max_length=self.max_length)
             encoded["labels"] = [IGNORED_LABEL if label is None else label for label in batch["label"]]
             return encoded
 
         return rows.map(tokenize_batch, batched=True, remove_columns=rows.column_names, desc="Tokenizing")
 
-    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
+    def collator(self, processor: Processor) -> Any:
         """Return a collator that pads to the longest text of the batch."""
-        return DataCollatorWithPadding(tokenizer, pad_to_multiple_of=PADDING_MULTIPLE)
+        return DataCollatorWithPadding(processor, pad_to_multiple_of=PADDING_MULTIPLE)
 
     def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
         """Return the predicted label id of each row."""
@@ -73,10 +73,10 @@ class TextClassification(Task):
         return rows.select(np.flatnonzero(np.asarray(rows["labels"]) != IGNORED_LABEL))
 
     def score(
-        self, predictions: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
+        self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
     ) -> dict[str, float]:
         """Return accuracy, macro and weighted F1, and macro precision and recall."""
         return compute_classification_metrics(
-            [int(np.ravel(label)[0]) for label in predictions if np.size(label)],
+            [int(np.ravel(label)[0]) for label in answers if np.size(label)],
             [int(np.ravel(label)[0]) for label in references if np.size(label)],
         )

@@ -15,7 +15,7 @@ from transformers import DataCollatorForTokenClassification, PreTrainedTokenizer
 from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_LABEL, PREDICTION_MASK
 from hf_distill.metrics import compute_tagging_metrics
-from hf_distill.tasks.base import PADDING_MULTIPLE, Task
+from hf_distill.tasks.base import PADDING_MULTIPLE, Processor, Task
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 logger = logging.getLogger(__name__)
@@ -59,16 +59,16 @@ class TokenClassification(Task):
             result[split] = rows.remove_columns("tags").add_column("tags", ids, feature=List(Value("int64")))
         return result
 
-    def tokenize(self, rows: Dataset, tokenizer: PreTrainedTokenizerBase) -> Dataset:
+    def encode_inputs(self, rows: Dataset, processor: Processor) -> Dataset:
         """Turn words into token ids; only the first sub-token of a word has a label and is predicted."""
-        if not tokenizer.is_fast:
+        if not processor.is_fast:
             raise InputError(
-                f"teacher.model: {type(tokenizer).__name__} cannot tell words from sub-tokens; need a fast one"
+                f"teacher.model: {type(processor).__name__} cannot tell words from sub-tokens; need a fast one"
             )
-        _expect_split_words(tokenizer)
+        _expect_split_words(processor)
 
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
-            encoded = tokenizer(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
+            encoded = processor(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
             first = [_first_of_words(encoded.word_ids(row)) for row in range(len(batch["tokens"]))]
             encoded["labels"] = [
                 [IGNORED_LABEL if word is None or tags is None else tags[word] for word in words]
@@ -85,9 +85,9 @@ class TokenClassification(Task):
             )
         return result
 
-    def collator(self, tokenizer: PreTrainedTokenizerBase) -> Any:
+    def collator(self, processor: Processor) -> Any:
         """Return a collator that pads tokens, labels and the mask of predicted tokens."""
-        return _TokenCollator(tokenizer, pad_to_multiple_of=PADDING_MULTIPLE)
+        return _TokenCollator(processor, pad_to_multiple_of=PADDING_MULTIPLE)
 
     def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
         """Return the predicted tag ids of each row's words."""
@@ -108,11 +108,11 @@ class TokenClassification(Task):
         return rows.select(keep)
 
     def score(
-        self, predictions: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
+        self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
     ) -> dict[str, float]:
         """Return precision, recall and F1 of whole entities, and the accuracy of tags."""
         return compute_tagging_metrics(
-            [[names[label] for label in row] for row in predictions],
+            [[names[label] for label in row] for row in answers],
             [[names[label] for label in row] for row in references],
         )
 

@@ -65,8 +65,8 @@ def make_models(folder: Path, backends: Sequence[str]) -> dict[str, Path]:
 def load(name: str, folder: Path) -> ForwardFunction:
     """Load a model as its users do."""
     if name in VARIANTS:
-        return forward_function(find_backend(VARIANTS[name][0]).load(folder, TASK))
-    return forward_function(TASK.model_class.from_pretrained(folder))
+        return forward_function(find_backend(VARIANTS[name][0]).load(folder, TASK), TASK)
+    return forward_function(TASK.model_class.from_pretrained(folder), TASK)
 
 
 def most_memory(name: str, folder: Path, answer: Any) -> None:

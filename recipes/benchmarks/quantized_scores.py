@@ -18,7 +18,7 @@ from rich.table import Table
 from steps import show, write
 
 from hf_distill.errors import InputError
-from hf_distill.evaluation.predict import agreement, forward_function, predict
+from hf_distill.evaluation.predict import forward_function, predict
 from hf_distill.pipeline.context import Context, prepare
 from hf_distill.pipeline.manifest import RECIPE_FILE, Run
 from hf_distill.pipeline.measure import size_on_disk
@@ -51,12 +51,12 @@ def measure(context: Context) -> dict[str, dict[str, float]]:
     task, rows, data = context.task, context.data.evaluation, context.data
     student, collator, references = (
         context.run.folder / "student",
-        task.collator(context.tokenizer),
+        task.collator(context.processor),
         task.references(rows),
     )
 
     def predictions(model: Any) -> list:
-        return predict(forward_function(model), rows, task, collator, context.recipe.evaluation.batch_size)
+        return predict(forward_function(model, task), rows, task, collator, context.recipe.evaluation.batch_size)
 
     def score(found: list) -> float:
         return task.score(found, references, data.names)[task.primary_metric]
@@ -70,7 +70,7 @@ def measure(context: Context) -> dict[str, dict[str, float]]:
             after = predictions(backend.load(folder, task))
             found[title(backend, options)] = {
                 "points": 100 * (score(before) - score(after)),
-                "agreement": agreement(after, before),
+                "agreement": task.agreement(after, before),
                 "size": size_on_disk(folder) / size_on_disk(student),
             }
     return found

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import numpy as np
 import pytest
 import torch
 from datasets import Dataset
 from transformers import BertConfig, BertForSequenceClassification
 
-from hf_distill.evaluation.predict import agreement, forward_function, predict
-from hf_distill.tasks import find_task
+from hf_distill.evaluation.predict import forward_function, predict
+from hf_distill.tasks.text_classification import TextClassification
 
+TASK = TextClassification()
 LENGTHS = [5, 2, 9, 2, 7, 1, 3]
 
 
@@ -41,7 +39,7 @@ def model() -> BertForSequenceClassification:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 64])
 def test_predictions_come_in_the_order_of_the_rows(rows: Dataset, batch_size: int) -> None:
-    predictions = predict(says_its_length, rows, find_task("text-classification")(), collate, batch_size)
+    predictions = predict(says_its_length, rows, TASK, collate, batch_size)
     assert [int(label) for label in predictions] == LENGTHS
 
 
@@ -52,20 +50,20 @@ def test_rows_of_like_length_share_a_batch(rows: Dataset) -> None:
         widths.append(batch["input_ids"].shape[1])
         return says_its_length(batch)
 
-    predict(forward, rows, find_task("text-classification")(), collate, 2)
+    predict(forward, rows, TASK, collate, 2)
     assert widths == [2, 3, 7, 9]
 
 
 def test_model_is_asked_in_eval_mode_and_without_gradients(model: BertForSequenceClassification) -> None:
     model.train()
-    logits = forward_function(model)({"input_ids": torch.tensor([[1, 2]])})
+    logits = forward_function(model, TASK)({"input_ids": torch.tensor([[1, 2]])})
     assert not model.training
     assert not logits.requires_grad
 
 
 def test_model_is_not_told_the_labels(model: BertForSequenceClassification) -> None:
     batch = {"input_ids": torch.tensor([[1, 2]]), "labels": torch.tensor([99]), "prediction_mask": torch.ones(1, 2)}
-    assert forward_function(model)(batch).shape == (1, 3)
+    assert forward_function(model, TASK)(batch).shape == (1, 3)
 
 
 def test_exported_model_gets_the_inputs_that_it_names() -> None:
@@ -75,17 +73,8 @@ def test_exported_model_gets_the_inputs_that_it_names() -> None:
 
         def forward(self, **inputs: torch.Tensor) -> None: ...
 
-        def __call__(self, **inputs: torch.Tensor) -> SimpleNamespace:
-            return SimpleNamespace(logits=sorted(inputs))
+        def __call__(self, **inputs: torch.Tensor) -> dict[str, list[str]]:
+            return {"logits": sorted(inputs)}
 
     batch = {"input_ids": torch.zeros(1, 1), "token_type_ids": torch.zeros(1, 1)}
-    assert forward_function(Exported())(batch) == ["input_ids"]
-
-
-def test_agreement_is_the_share_of_equal_places() -> None:
-    one = [np.array([1, 2, 3]), np.array([0])]
-    assert agreement(one, [np.array([1, 2, 0]), np.array([0])]) == 0.75
-
-
-def test_agreement_of_rows_with_one_label() -> None:
-    assert agreement(list(np.array([0, 1])), list(np.array([0, 0]))) == 0.5
+    assert forward_function(Exported(), TASK)(batch) == ["input_ids"]

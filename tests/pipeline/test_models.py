@@ -11,7 +11,7 @@ import torch
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from hf_distill.errors import InputError
-from hf_distill.pipeline.models import check_same_tokenizer, load_config, load_model, make_student, resolve_model
+from hf_distill.pipeline.models import check_same_inputs, load_config, load_model, make_student, resolve_model
 from hf_distill.pipeline.recipe import parse_recipe
 from hf_distill.tasks import find_task
 
@@ -79,14 +79,14 @@ def test_head_of_another_size_is_replaced(setup: Any) -> None:
 
 def test_same_tokenizer_passes(setup: Any) -> None:
     tokenizer = AutoTokenizer.from_pretrained(setup.folder / "teacher")
-    check_same_tokenizer(tokenizer, AutoTokenizer.from_pretrained(setup.folder / "tagger"))
+    check_same_inputs(tokenizer, AutoTokenizer.from_pretrained(setup.folder / "tagger"))
 
 
 def test_tokenizer_with_one_more_token_is_named(setup: Any) -> None:
     tokenizer, other = (AutoTokenizer.from_pretrained(setup.folder / "teacher") for _ in range(2))
     tokenizer.add_tokens(["extra"])
     with pytest.raises(InputError, match="token 'extra' is"):
-        check_same_tokenizer(tokenizer, other)
+        check_same_inputs(tokenizer, other)
 
 
 def test_student_of_the_teacher_starts_from_its_layers(setup: Any) -> None:

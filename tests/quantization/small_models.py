@@ -68,9 +68,9 @@ def make_rows(number: int) -> Dataset:
 
 def quantized_logits(backend: str, folder: Path) -> torch.Tensor:
     """Return the logits of a quantized model for the batch."""
-    return forward_function(find_backend(backend).load(folder, TASK))(batch())
+    return forward_function(find_backend(backend).load(folder, TASK), TASK)(batch())
 
 
 def original_logits(checkpoint: Path) -> torch.Tensor:
     """Return the logits of a checkpoint for the batch."""
-    return forward_function(TASK.model_class.from_pretrained(checkpoint))(batch())
+    return forward_function(TASK.model_class.from_pretrained(checkpoint), TASK)(batch())

@@ -1,6 +1,7 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from datasets import Dataset
 
 from hf_distill.errors import InputError
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
+from hf_distill.tasks.text_classification import TextClassification
 
 
-def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    return {"input_ids": torch.tensor([row["input_ids"] for row in rows])}
+class Ids(TextClassification):
+    def collator(self, processor: None) -> Callable:
+        return lambda rows: {"input_ids": torch.tensor([row["input_ids"] for row in rows])}
 
 
 def of_lengths(lengths: list[int]) -> Dataset:
@@ -20,7 +23,7 @@ def of_lengths(lengths: list[int]) -> Dataset:
 
 
 def lengths_of(rows: Any, number: int) -> list[int]:
-    return [example["input_ids"].shape[1] for example in calibration_examples(rows, number, collate)]
+    return [example["input_ids"].shape[1] for example in calibration_examples(rows, number, Ids(), None)]
 
 
 def test_lengths_are_taken_as_often_as_they_occur() -> None:
@@ -37,7 +40,7 @@ def test_a_small_split_is_taken_whole() -> None:
 @pytest.mark.parametrize("rows", [None, of_lengths([])])
 def test_no_rows_are_an_error(rows: Any) -> None:
     with pytest.raises(InputError, match="measures the ranges of activations on training rows, and there are none"):
-        list(calibration_examples(rows, 4, collate))
+        list(calibration_examples(rows, 4, Ids(), None))
 
 
 def test_everything_that_the_model_reads_is_given_and_nothing_else() -> None:

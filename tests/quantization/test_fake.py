@@ -57,12 +57,12 @@ def test_gradients_pass_as_if_nothing_were_rounded(activations: bool) -> None:
 def test_the_model_is_as_before_when_it_ends(architecture: str) -> None:
     model = make_model(architecture)
     before, weights = (
-        forward_function(model)(batch()),
+        forward_function(model, TASK)(batch()),
         {name: value.clone() for name, value in model.state_dict().items()},
     )
     with fake_quantized(model):
-        assert not torch.equal(forward_function(model)(batch()), before)
-    assert torch.equal(forward_function(model)(batch()), before)
+        assert not torch.equal(forward_function(model, TASK)(batch()), before)
+    assert torch.equal(forward_function(model, TASK)(batch()), before)
     assert weights.keys() == model.state_dict().keys()
     assert all(torch.equal(weights[name], value) for name, value in model.state_dict().items())
 
@@ -71,9 +71,9 @@ def test_it_is_near_to_what_a_backend_makes_of_it(checkpoint: Path, tmp_path: Pa
     quanto = pytest.importorskip("optimum.quanto")
     assert quanto is not None
     find_backend("quanto").quantize(checkpoint, tmp_path, TASK, QuantizationOptions())
-    quantized = forward_function(find_backend("quanto").load(tmp_path, TASK))(batch())
+    quantized = forward_function(find_backend("quanto").load(tmp_path, TASK), TASK)(batch())
     model = TASK.model_class.from_pretrained(checkpoint)
-    original = forward_function(model)(batch())
+    original = forward_function(model, TASK)(batch())
     with fake_quantized(model, activations=False):
-        found = forward_function(model)(batch())
+        found = forward_function(model, TASK)(batch())
     assert (found - quantized).abs().max() < 0.1 * (original - quantized).abs().max()

@@ -284,7 +284,7 @@ def test_mode_half_says_the_same_or_is_refused(architecture: str, checkpoint: Pa
     BertTokenizerFast.from_pretrained(checkpoint).save_pretrained(tmp_path / "checkpoint")
     (tmp_path / "model").mkdir()
     backend.quantize(tmp_path / "checkpoint", tmp_path / "model", TASK, options)
-    original = forward_function(model)(batch())
+    original = forward_function(model, TASK)(batch())
     found: Any = quantized_logits("onnxruntime", tmp_path / "model")
     assert (found - original).abs().max() < 0.05 * original.std()
 
@@ -344,6 +344,6 @@ def test_every_architecture_is_quantized(architecture: str, mode: str, checkpoin
     options = QuantizationOptions(mode=mode, calibration_rows=8)
     ONNXRuntimeBackend().check_model(model.config, options)
     ONNXRuntimeBackend().quantize(tmp_path / "checkpoint", folder, TASK, options, make_rows(8))
-    original = forward_function(model)(batch())
+    original = forward_function(model, TASK)(batch())
     found: Any = quantized_logits("onnxruntime", folder)
     assert 0 < (found - original).abs().mean() < 0.5 * original.std()

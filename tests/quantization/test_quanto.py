@@ -98,7 +98,7 @@ def test_every_architecture_is_quantized(mode: str, architecture: str, checkpoin
     model.save_pretrained(tmp_path / "checkpoint")
     BertTokenizerFast.from_pretrained(checkpoint).save_pretrained(tmp_path / "checkpoint")
     found = quantized_logits("quanto", quantize(tmp_path / "checkpoint", tmp_path / "model", mode=mode))
-    original = forward_function(model)(batch())
+    original = forward_function(model, TASK)(batch())
     assert 0 < (found - original).abs().mean() < 0.5 * original.std()
 
 
@@ -119,4 +119,4 @@ def test_code_of_the_card_loads_and_runs_it(checkpoint: Path, tmp_path: Path) ->
     inputs = found["tokenizer"]("a b c", return_tensors="pt")
     with torch.no_grad():
         scores = found["model"](**inputs).logits.softmax(-1)[0]
-    assert found["classify"]("a b c")[0]["score"] == pytest.approx(scores.max().item())
+    assert found["predict"]("a b c")[0]["score"] == pytest.approx(scores.max().item())

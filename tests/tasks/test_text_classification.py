@@ -86,7 +86,7 @@ def test_label_outside_the_range_names_split_and_row() -> None:
 
 
 def test_text_becomes_token_ids(tokenizer: PreTrainedTokenizerBase) -> None:
-    rows = TextClassification().tokenize(Dataset.from_dict({"text": ["good filming"], "label": [1]}), tokenizer)
+    rows = TextClassification().encode_inputs(Dataset.from_dict({"text": ["good filming"], "label": [1]}), tokenizer)
     assert rows[0]["input_ids"] == [2, 5, 7, 8, 3]
     assert rows[0]["labels"] == 1
     assert "text" not in rows.column_names
@@ -94,20 +94,20 @@ def test_text_becomes_token_ids(tokenizer: PreTrainedTokenizerBase) -> None:
 
 def test_pair_becomes_two_segments(tokenizer: PreTrainedTokenizerBase) -> None:
     data = Dataset.from_dict({"text": ["good"], "text_pair": ["bad"], "label": [1]})
-    row = TextClassification().tokenize(data, tokenizer)[0]
+    row = TextClassification().encode_inputs(data, tokenizer)[0]
     assert row["input_ids"] == [2, 5, 3, 6, 3]
     assert row["token_type_ids"] == [0, 0, 0, 1, 1]
 
 
 def test_long_text_is_cut(tokenizer: PreTrainedTokenizerBase) -> None:
     data = Dataset.from_dict({"text": ["good " * 20], "label": [1]})
-    row = TextClassification(max_length=6).tokenize(data, tokenizer)[0]
+    row = TextClassification(max_length=6).encode_inputs(data, tokenizer)[0]
     assert row["input_ids"] == [2, 5, 5, 5, 5, 3]
 
 
 def test_row_without_label_has_the_ignored_label(tokenizer: PreTrainedTokenizerBase) -> None:
     task = TextClassification()
-    rows = task.tokenize(Dataset.from_dict({"text": ["good", "bad"], "label": [None, 1]}), tokenizer)
+    rows = task.encode_inputs(Dataset.from_dict({"text": ["good", "bad"], "label": [None, 1]}), tokenizer)
     assert rows["labels"][:] == [-100, 1]
     assert task.labelled(rows)["input_ids"][:] == [[2, 6, 3]]
 
@@ -116,7 +116,7 @@ def test_row_without_label_has_the_ignored_label(tokenizer: PreTrainedTokenizerB
 def test_collator_pads_on_the_side_of_the_tokenizer(tokenizer: PreTrainedTokenizerBase, side: str) -> None:
     tokenizer.padding_side = side
     task = TextClassification()
-    rows = task.tokenize(Dataset.from_dict({"text": ["good", "good film"], "label": [0, 1]}), tokenizer)
+    rows = task.encode_inputs(Dataset.from_dict({"text": ["good", "good film"], "label": [0, 1]}), tokenizer)
     batch = task.collator(tokenizer)(list(rows))
     short = [0, 0, 0, 0, 0, 2, 5, 3] if side == "left" else [2, 5, 3, 0, 0, 0, 0, 0]
     assert batch["input_ids"][0].tolist() == short
@@ -127,13 +127,13 @@ def test_collator_pads_on_the_side_of_the_tokenizer(tokenizer: PreTrainedTokeniz
 @pytest.mark.parametrize(("words", "width"), [(6, 8), (7, 16), (14, 16)])
 def test_batches_have_few_widths(tokenizer: PreTrainedTokenizerBase, words: int, width: int) -> None:
     task = TextClassification()
-    rows = task.tokenize(Dataset.from_dict({"text": ["good " * words], "label": [0]}), tokenizer)
+    rows = task.encode_inputs(Dataset.from_dict({"text": ["good " * words], "label": [0]}), tokenizer)
     assert task.collator(tokenizer)(list(rows))["input_ids"].shape == (1, width)
 
 
 def test_predictions_and_references_line_up(tokenizer: PreTrainedTokenizerBase) -> None:
     task = TextClassification()
-    rows = task.tokenize(Dataset.from_dict({"text": ["good", "bad film"], "label": [0, 1]}), tokenizer)
+    rows = task.encode_inputs(Dataset.from_dict({"text": ["good", "bad film"], "label": [0, 1]}), tokenizer)
     batch = task.collator(tokenizer)(list(rows))
     predictions = task.predictions(torch.tensor([[2.0, 1.0], [-1.0, 1.0]]), batch)
     assert [int(label) for label in predictions] == [int(label) for label in task.references(rows)] == [0, 1]

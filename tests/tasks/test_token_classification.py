@@ -23,7 +23,7 @@ WORDS = ["anna", "filming", "in", "rome"]
 
 def tokenized(tokenizer: PreTrainedTokenizerBase, tags: list, **options: int) -> Dataset:
     data = Dataset.from_dict({"tokens": [WORDS[: len(row or WORDS)] for row in tags], "tags": tags})
-    return TokenClassification(**options).tokenize(data, tokenizer)
+    return TokenClassification(**options).encode_inputs(data, tokenizer)
 
 
 def test_names_of_class_label_tags() -> None:
@@ -143,6 +143,6 @@ def test_words_of_a_roberta_like_tokenizer_keep_their_space(tmp_path: Path) -> N
     trained.save_model(str(tmp_path))
     tokenizer = RobertaTokenizerFast.from_pretrained(tmp_path)
     data = Dataset.from_dict({"tokens": [["good", "film"]], "tags": [[0, 1]]})
-    row = TokenClassification().tokenize(data, tokenizer)[0]
+    row = TokenClassification().encode_inputs(data, tokenizer)[0]
     assert tokenizer.convert_ids_to_tokens(row["input_ids"]) == ["<s>", "Ġgood", "Ġfilm", "</s>"]
     assert row["labels"] == [-100, 0, 1, -100]
