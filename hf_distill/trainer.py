@@ -17,7 +17,7 @@ from hf_distill.durable_trainer import DurableTrainer
 from hf_distill.errors import InputError
 from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.heads import head_of, read_logits
+from hf_distill.features.heads import Head, head_of, read_logits
 from hf_distill.features.inputs import has_adapter, input_names, select_inputs
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
@@ -36,6 +36,7 @@ from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.knowledge.sources import as_source
 from hf_distill.objectives import Objective
 from hf_distill.speed import Speedometer
+from hf_distill.task_losses import task_loss_of
 from hf_distill.training_args import DistillationTrainingArguments
 from hf_distill.weighting import WEIGHTINGS
 
@@ -141,9 +142,8 @@ class DistillationTrainer(DurableTrainer):
             measure_layer_maps(
                 self.objectives, student, self.teacher, self.train_dataset, collator, self.args.train_batch_size
             )
-            base = student.get_base_model() if has_adapter(student) else student
             for objective in self.objectives:
-                objective.fit_head(head_of(student.config, type(base).__name__))
+                objective.fit_head(self._head_of(student))
                 objective.bind(student.config, config)
             self.teacher.check(self.objectives, self.train_dataset, collator, self.args.map_options.from_teacher)
             self._needs = Needs.union(objective.all_needs for objective in self.objectives)
@@ -153,8 +153,15 @@ class DistillationTrainer(DurableTrainer):
                 widths = (student.config.hidden_size, config.hidden_size)
             if self._needs.logits:
                 self._label_order = label_order(student.config, config)
+        if self.compute_loss_func is None:
+            self.compute_loss_func = task_loss_of(self._head_of(student))
         self.projections = Projections(pairs, *widths, self.args.seed, student_needs, self.args.map_options, weighting)
         self.projections.attach(student)
+
+    @staticmethod
+    def _head_of(student: PreTrainedModel) -> Head:
+        base = student.get_base_model() if has_adapter(student) else student
+        return head_of(student.config, type(base).__name__)
 
     def create_optimizer(self, *args: Any) -> torch.optim.Optimizer:
         """Create the optimizer, with what is learned beside the student in groups of its own."""

@@ -43,7 +43,9 @@ class Collator:
 
     @staticmethod
     def _padded(value: Any, length: int, padding: Any) -> Any:
-        return [*value, *[padding] * (length - len(value))] if isinstance(value, list) else value
+        # A list of floats is not of tokens: it says of each label whether it is right.
+        of_tokens = isinstance(value, list) and not isinstance(value[0], float)
+        return [*value, *[padding] * (length - len(value))] if of_tokens else value
 
 
 def _make_bert(seed: int = 0, model_class: type = BertForSequenceClassification, **options: Any) -> PreTrainedModel:

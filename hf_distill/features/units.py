@@ -48,13 +48,18 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
     tokens = _token_mask(batch)
     labels = batch.get("labels")
     if labels is not None:
-        masks[Unit.LABEL] = labels != IGNORED_LABEL
+        masks[Unit.LABEL] = known_labels(labels)
     if tokens is not None:
         masks[Unit.EXAMPLE] = tokens.flatten(1).any(1)
         masks[Unit.TOKEN] = tokens
         masks[Unit.CONTENT] = _content_mask(batch, tokens, special_ids)
         masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
     return masks
+
+
+def known_labels(labels: torch.Tensor) -> torch.Tensor:
+    """Say which labels are there: all but those of -100, which marks missing ids and missing numbers alike."""
+    return labels != IGNORED_LABEL
 
 
 def _token_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:

@@ -18,7 +18,7 @@ from hf_distill.metrics.in_memory import InMemoryMetric
 IGNORED_LABEL = -100
 AVERAGES = ("macro", "weighted", "micro", "binary")
 
-_CITATION = """\
+CITATION = """\
 @article{scikit-learn,
   title={Scikit-learn: Machine Learning in {P}ython},
   author={Pedregosa, F. and Varoquaux, G. and Gramfort, A. and Michel, V. and Thirion, B. and Grisel, O. and
@@ -79,7 +79,7 @@ class _ClassificationMetric(InMemoryMetric):
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
             description=self._description,
-            citation=_CITATION,
+            citation=CITATION,
             inputs_description=_INPUTS,
             features=datasets.Features(
                 {"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}

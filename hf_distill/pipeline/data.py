@@ -85,7 +85,7 @@ def settle_labels(names: Sequence[str], teacher: PretrainedConfig | None) -> tup
     Raises:
         InputError: If the names cannot be matched.
     """
-    if teacher is None:
+    if teacher is None or not names:
         return list(names), list(range(len(names)))
     given = label_names(teacher)
     order = match_labels(names, given, "the data set", "the teacher")
@@ -127,6 +127,8 @@ def prepare_data(
     data = task.encode_labels(
         DatasetDict({name: data[name] for name in {"train", "validation", split} & set(data)}), names, order
     )
+    if section.labels_per_class is not None and not names:
+        raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
     if section.labels_per_class is not None:
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}

@@ -31,7 +31,11 @@ class DatasetSection(Section):
     splits: dict[Literal["train", "validation", "test"], str] | None = Field(
         None, description="Which split of the data set serves as train, validation and test."
     )
-    columns: dict[str, str] | None = Field(None, description="Which column holds what the task reads.")
+    columns: dict[str, str | list[str]] | None = Field(
+        None,
+        description="Which column holds what the task reads; where any number of labels is right, it may be a list "
+        "of columns that hold 0 or 1.",
+    )
     max_length: int | None = Field(None, ge=4, description="Longest input in tokens; longer ones are cut.")
     max_train_samples: int | None = Field(None, ge=1, description="Use so many training rows, drawn at random.")
     labels_per_class: int | None = Field(

@@ -30,7 +30,7 @@ class Task(ABC):
 
     Args:
         columns (`Mapping[str, str]`, *optional*): Which column of the data set holds what the task calls by the key,
-            where the names differ from the task's own.
+            where the names differ from the task's own; a list of columns where the task takes several.
         max_length (`int`, *optional*): Longest input in tokens; longer ones are cut. Defaults to what the model takes.
 
     Raises:
@@ -41,6 +41,8 @@ class Task(ABC):
     """The name by which recipes call it; the Hub's own name for it, where there is one."""
     columns: ClassVar[tuple[str, ...]]
     """What the task reads."""
+    many_columns: ClassVar[str | None] = None
+    """Which of them may be spread over several columns of the data set."""
     optional_columns: ClassVar[tuple[str, ...]] = ()
     """What it reads where the data set has it."""
     label_column: ClassVar[str]
@@ -60,11 +62,13 @@ class Task(ABC):
     scored_in_training: ClassVar[bool] = True
     """Whether `compute_metrics` can score a batch's logits alone."""
 
-    def __init__(self, columns: Mapping[str, str] | None = None, max_length: int | None = None):
+    def __init__(self, columns: Mapping[str, str | list[str]] | None = None, max_length: int | None = None):
         known = self.columns + self.optional_columns
-        for key in columns or {}:
+        for key, column in (columns or {}).items():
             if key not in known:
                 raise InputError(f"dataset.columns: {self.name} has no column {key!r}{nearest_name(key, known)}")
+            if not isinstance(column, str) and key != self.many_columns:
+                raise InputError(f"dataset.columns.{key}: must be the name of a column; got {column!r}")
         self.column_names = {**{name: name for name in known}, **(columns or {})}
         self._named_by_user = set(columns or {})
         self.max_length = max_length
@@ -76,8 +80,8 @@ class Task(ABC):
 
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint of this configuration was saved with this task's head."""
-        heads = {model_class.__name__ for model_class in self.model_class._model_mapping.values()}
-        return bool(set(config.architectures or []) & heads) and head_of(config) == self.head
+        classes = {model_class.__name__ for model_class in self.model_class._model_mapping.values()}
+        return bool(set(config.architectures or []) & classes) and head_of(config) == self.head
 
     def load_processor(self, name: str | Path) -> Processor:
         """Load what makes a model's inputs of a row, from a folder or the Hub."""

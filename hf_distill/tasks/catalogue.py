@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from hf_distill.catalogue import Catalogue
 from hf_distill.tasks.base import Task
+from hf_distill.tasks.multi_label_text_classification import MultiLabelTextClassification
 from hf_distill.tasks.text_classification import TextClassification
+from hf_distill.tasks.text_regression import TextRegression
 from hf_distill.tasks.token_classification import TokenClassification
 
-_CATALOGUE: Catalogue[type[Task]] = Catalogue("task", TextClassification, TokenClassification)
+_CATALOGUE: Catalogue[type[Task]] = Catalogue(
+    "task", TextClassification, MultiLabelTextClassification, TextRegression, TokenClassification
+)
 
 
 def list_tasks() -> list[type[Task]]:
@@ -22,8 +26,8 @@ def list_tasks() -> list[type[Task]]:
 
     ```python
     >>> from hf_distill import list_tasks
-    >>> [task.name for task in list_tasks()]
-    ['text-classification', 'token-classification']
+    >>> [task.name for task in list_tasks()][:2]
+    ['text-classification', 'multi-label-text-classification']
     ```
     """
     return list(_CATALOGUE.values())
