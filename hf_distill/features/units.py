@@ -33,13 +33,14 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
 
     Args:
         batch (`Mapping[str, torch.Tensor]`): What the collator returned. `attention_mask` of shape
-            `(batch, tokens)` marks the real tokens (all, if it is absent). The predicted tokens are those of a
-            boolean `prediction_mask` of the same shape if there is one, else those with a label other than -100,
-            else the real tokens.
+            `(batch, tokens)` marks the real tokens (all, if it is absent); of `(batch, choices, tokens)`, where an
+            example has several texts, each of these is a sequence of its own, as it is for the models. The predicted
+            tokens are those of a boolean `prediction_mask` of the same shape if there is one, else those with a label
+            other than -100, else the real tokens.
         special_ids (`Sequence[int]`, *optional*): Ids of the special tokens, which are no content.
 
     Returns:
-        `dict[Unit, torch.Tensor]`: A boolean mask for each unit: `(batch,)` for examples, `(batch, tokens)` for
+        `dict[Unit, torch.Tensor]`: A boolean mask for each unit: `(batch,)` for examples, `(sequences, tokens)` for
         tokens, content and predictions, the labels' own shape for labels. A unit that the batch does not have is left
         out.
     """
@@ -54,6 +55,8 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
         masks[Unit.TOKEN] = tokens
         masks[Unit.CONTENT] = _content_mask(batch, tokens, special_ids)
         masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
+        if tokens.dim() > 2:
+            masks |= {unit: masks[unit].flatten(0, -2) for unit in (Unit.TOKEN, Unit.CONTENT, Unit.PREDICTION)}
     return masks
 
 
@@ -92,6 +95,9 @@ def mean_over(
     if unit not in masks:
         # Images all have the same number of patches, each of them real.
         losses, unit = losses.flatten(1).mean(1), Unit.EXAMPLE
+    if unit is Unit.EXAMPLE and len(losses) > len(masks[unit]):
+        # An example of several sequences has the mean of their losses.
+        losses = losses.unflatten(0, (len(masks[unit]), -1)).mean(1)
     return torch.where(masks[unit], losses, 0.0).sum() / counts[unit]
 
 

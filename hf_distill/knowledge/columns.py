@@ -89,10 +89,10 @@ class Column:
 
         Args:
             stored (`Sequence[bytes]`): The bytes of each example.
-            mask (`np.ndarray`, *optional*): The real tokens `(batch, tokens)`; all if it is left out.
+            mask (`np.ndarray`, *optional*): The real tokens `(sequences, tokens)`; all if it is left out.
 
         Returns:
-            `torch.Tensor`: `(batch, tokens, size)`, or `(batch, size)` for a column of examples.
+            `torch.Tensor`: `(sequences, tokens, size)`, or `(batch, size)` for a column of examples.
 
         Raises:
             InputError: If an example has another number of tokens than when it was recorded.
@@ -100,7 +100,9 @@ class Column:
         size = self.stored.size
         if not self.of_tokens or mask is None:
             flat = torch.frombuffer(bytearray(b"".join(stored)), dtype=torch.uint8)
-            return flat.view(len(stored), -1, size) if self.of_tokens else flat.view(len(stored), size)
+            return flat.view(len(stored), -1, size) if self.of_tokens else flat.view(-1, size)
+        # An example may have several sequences, which stand one after the other.
+        sequences, mask = mask.shape, mask.reshape(len(stored), -1)
         result = np.zeros((*mask.shape, size), dtype=np.uint8)
         for row, (example, real) in enumerate(zip(stored, mask)):
             vectors, number = np.frombuffer(example, dtype=np.uint8).reshape(-1, size), int(real.sum())
@@ -115,7 +117,7 @@ class Column:
                 result[row, first : first + number] = vectors
             else:
                 result[row, real] = vectors
-        return torch.from_numpy(result)
+        return torch.from_numpy(result.reshape(*sequences, size))
 
     def only_real(self, collated: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Return the bytes `(number, size)` of a collated column without its padding."""

@@ -146,7 +146,9 @@ class Recorder:
             knowledge, mask, counts = self._ask(batch)
             packed = self.layout.pack(knowledge, mask)
             for column in self.layout.columns:
-                columns[column.name].add(packed[column.name], counts if column.of_tokens else [1] * len(batch))
+                vectors = packed[column.name]
+                each = counts if column.of_tokens else [len(vectors) // len(batch)] * len(batch)
+                columns[column.name].add(vectors, each)
             read += batch
         return np.argsort(read)
 
@@ -163,7 +165,7 @@ class Recorder:
         inputs = send_to_device(dict(self._collator(fetch(self._rows, rows))), self.state.device)
         knowledge, mask = (teacher or self._teacher)(inputs, self._needs), unit_masks(inputs).get(Unit.TOKEN)
         if mask is not None:
-            return knowledge, mask, mask.sum(1).tolist()
+            return knowledge, mask, mask.reshape(len(rows), -1).sum(1).tolist()
         # Images all have the same number of patches.
         states = next(
             iter([*knowledge.hidden_states.values(), *(s.query for s in knowledge.attention.values())]), None

@@ -81,12 +81,14 @@ def hash_and_measure(rows: Any, input_names: Sequence[str]) -> tuple[np.ndarray,
         names = names_of_inputs(row, input_names) if names is None else names
         hashes[number] = fingerprint_of_row(row, names)
         first = row.get(names[0]) if names else None
-        lengths[number] = _tokens_in(first)
+        lengths[number] = _tokens_in(first, names[0] if names else "")
     return hashes, lengths
 
 
-def _tokens_in(value: Any) -> int:
-    """Return the length of a list of tokens; 0 for what is none, such as a text or an image."""
+def _tokens_in(value: Any, name: str) -> int:
+    """Return the length of a list of tokens, or of several; 0 for what is none, such as a text or an image."""
+    if name == "input_ids" and len(value) and isinstance(value[0], list):
+        return sum(map(len, value))
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) == 0:
         return 0
     return 0 if getattr(value[0], "ndim", 0) or isinstance(value[0], (list, tuple)) else len(value)

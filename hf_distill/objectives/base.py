@@ -150,6 +150,9 @@ class Objective(ABC):
         if factors.dim() > losses.dim():
             predicted = batch.mask(Unit.PREDICTION, factors)
             factors = torch.where(predicted, factors, 0.0).sum(1) / predicted.sum(1).clamp(min=1)
+        if len(losses) > len(factors):
+            # An example of several sequences has one factor for all of them.
+            factors = factors.repeat_interleave(len(losses) // len(factors))
         return losses * (factors if factors.dim() == losses.dim() else factors.unsqueeze(1))
 
     def to_dict(self) -> dict[str, Any]:

@@ -28,7 +28,9 @@ def write_cards(context: Context) -> list[str]:
     folder = context.run.folder
     report = read_report(folder)
     common = _common(context, report)
-    written = [write_card(CardContents(kind="student", model_key="student", **common), folder / "student")]
+    code = context.task.loading_code(common["model_name"])
+    card = CardContents(kind="student", model_key="student", loading_code=code, **common)
+    written = [write_card(card, folder / "student")]
     for section in context.recipe.quantization:
         key = f"quantized/{section.backend}"
         if key in report:

@@ -59,6 +59,8 @@ class Task(ABC):
     """Name of the class that loads what makes a model's inputs."""
     processor_argument: ClassVar[str] = "tokenizer"
     """What `transformers.pipeline` calls that."""
+    has_pipeline: ClassVar[bool] = True
+    """Whether `transformers.pipeline` runs its models."""
     scored_in_training: ClassVar[bool] = True
     """Whether `compute_metrics` can score a batch's logits alone."""
 
@@ -90,7 +92,7 @@ class Task(ABC):
     @property
     def imports(self) -> str:
         """What `usage` imports from transformers."""
-        return f"{self.auto_processor}, pipeline"
+        return f"{self.auto_processor}, pipeline" if self.has_pipeline else self.auto_processor
 
     def usage(self, name: str) -> str:
         """Return the Python lines that run what is called `model`; `name` is an expression of its folder or id."""
@@ -99,6 +101,15 @@ class Task(ABC):
             f"{kind} = {self.auto_processor}.from_pretrained({name})\n"
             f'predict = pipeline("{self.pipeline_tag}", model=model, {kind}={kind})\n'
         )
+
+    def loading_code(self, name: str) -> str:
+        """Return the Python lines that load a checkpoint and run it; `name` is its folder or id."""
+        if self.has_pipeline:
+            return f'from transformers import pipeline\n\npredict = pipeline("{self.pipeline_tag}", model="{name}")\n'
+        return (
+            f"from transformers import {self.auto_model}, {self.imports}\n\n"
+            f'model = {self.auto_model}.from_pretrained("{name}")\n'
+        ) + self.usage(f'"{name}"')
 
     def select_columns(self, data: DatasetDict) -> DatasetDict:
         """

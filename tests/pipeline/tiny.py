@@ -12,7 +12,13 @@ from typing import Any
 import torch
 import yaml
 from datasets import ClassLabel, Dataset, Features, List, Value
-from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification, BertTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForMultipleChoice,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertTokenizerFast,
+)
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 GOOD, BAD = ["good", "great", "fine"], ["bad", "awful", "dull"]
@@ -23,21 +29,30 @@ TAG_OF = {"anna": 1, "otto": 1, "rome": 2, "paris": 2}
 WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 
 
+KINDS = {
+    "text-classification": ("texts", "teacher"),
+    "multi-label-text-classification": ("topics", "labeller"),
+    "text-regression": ("numbers", "rater"),
+    "token-classification": ("words", "tagger"),
+    "multiple-choice": ("choices", "chooser"),
+}
+"""The data and the teacher of each task."""
+
+
 @dataclass
 class Setup:
     """
     Where the tiny things are.
 
     Args:
-        folder (`Path`): Holds `teacher/`, `tagger/`, and the data files of both tasks.
+        folder (`Path`): Holds the teachers and data files that `KINDS` names.
     """
 
     folder: Path
 
     def content(self, task: str = "text-classification", **changes: Any) -> dict[str, Any]:
         """Return a recipe that takes a second; `changes` are `section__key=value`."""
-        texts = task == "text-classification"
-        kind, teacher = ("texts", "teacher") if texts else ("words", "tagger")
+        kind, teacher = KINDS[task]
         files = {split: str(self.folder / f"{kind}-{split}.parquet") for split in ("train", "test")}
         content = {
             "task": task,
@@ -87,7 +102,32 @@ def make_words(rows: int, seed: int) -> Dataset:
     return Dataset.from_dict({"tokens": tokens, "tags": tags}, features=features)
 
 
-def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: list[str]) -> None:
+def make_topics(rows: int, seed: int) -> Dataset:
+    """Texts with any of two labels, each of which is there if a word is."""
+    texts = make_texts(rows, seed)["text"]
+    labels = [
+        [place for place, words in enumerate((BAD, ["film"])) if set(words) & set(text.split())] for text in texts
+    ]
+    features = Features({"text": Value("string"), "labels": List(ClassLabel(names=LABELS))})
+    return Dataset.from_dict({"text": texts, "labels": labels}, features=features)
+
+
+def make_numbers(rows: int, seed: int) -> Dataset:
+    """Texts with how many words they have."""
+    texts = make_texts(rows, seed)["text"]
+    return Dataset.from_dict({"text": texts, "label": [float(len(text.split())) for text in texts]})
+
+
+def make_choices(rows: int, seed: int) -> Dataset:
+    """A word, and the same word among others to choose."""
+    generator = random.Random(seed)
+    choices = [generator.sample(FILLERS, 3) for _ in range(rows)]
+    labels = [generator.randrange(3) for _ in range(rows)]
+    texts = [words[label] for words, label in zip(choices, labels)]
+    return Dataset.from_dict({"text": texts, "choices": choices, "label": labels})
+
+
+def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: list[str], **options: Any) -> None:
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
     BertTokenizerFast.from_pretrained(folder, model_max_length=32).save_pretrained(folder)
@@ -98,17 +138,25 @@ def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: 
         initializer_range=0.05,
         id2label=dict(enumerate(names)),
         label2id={name: label for label, name in enumerate(names)},
+        **options,
         **WIDTHS,
     )
     model_class(config).save_pretrained(folder)
 
 
 def make_setup(folder: Path) -> Setup:
-    """Write teachers and data of both tasks."""
+    """Write teachers and data of all tasks."""
     vocabulary = [*SPECIAL, *GOOD, *BAD, *FILLERS]
     save_teacher(folder / "teacher", BertForSequenceClassification, LABELS, vocabulary)
     save_teacher(folder / "tagger", BertForTokenClassification, TAGS, vocabulary)
+    several = {"problem_type": "multi_label_classification"}
+    save_teacher(folder / "labeller", BertForSequenceClassification, LABELS, vocabulary, **several)
+    save_teacher(folder / "rater", BertForSequenceClassification, ["LABEL_0"], vocabulary)
+    save_teacher(folder / "chooser", BertForMultipleChoice, ["LABEL_0"], vocabulary)
     for split, rows in (("train", 96), ("test", 48)):
         make_texts(rows, seed=rows).to_parquet(folder / f"texts-{split}.parquet")
         make_words(rows, seed=rows).to_parquet(folder / f"words-{split}.parquet")
+        make_topics(rows, seed=rows).to_parquet(folder / f"topics-{split}.parquet")
+        make_numbers(rows, seed=rows).to_parquet(folder / f"numbers-{split}.parquet")
+        make_choices(rows, seed=rows).to_parquet(folder / f"choices-{split}.parquet")
     return Setup(folder)

@@ -1,0 +1,93 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""A whole tiny run of every task: report, quantized model, and cards whose code runs."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from transformers import AutoConfig
+
+from hf_distill.errors import InputError
+from hf_distill.pipeline.recipe import parse_recipe
+from hf_distill.pipeline.run import run_recipe
+from hf_distill.presets import PRESETS
+from hf_distill.quantization import find_backend
+from hf_distill.tasks import find_task, list_tasks
+
+TASKS = [task.name for task in list_tasks()]
+# What the softened probabilities of classes are to these tasks, nothing is.
+WITHOUT_PROBABILITIES = {"multi-label-text-classification", "text-regression"}
+SOFTENED = {"logits_kl", "logits_ce", "dkd", "dist"}
+
+
+def backend() -> str | None:
+    """Return the backend that works here."""
+    for name in ("onnxruntime", "quanto"):
+        try:
+            find_backend(name).check()
+        except InputError:
+            continue
+        return name
+    return None
+
+
+BACKEND = backend()
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def run(request: pytest.FixtureRequest, setup: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    quantization = [{"backend": BACKEND, "max_drop": None}] if BACKEND else []
+    content = setup.content(request.param, quantization=quantization, training__max_steps=2)
+    return run_recipe(parse_recipe(content), tmp_path_factory.mktemp("runs") / "tiny")
+
+
+def task_of(run: Path) -> Any:
+    return find_task(yaml.safe_load((run / "recipe.yaml").read_text())["task"])
+
+
+def test_every_model_is_measured(run: Path) -> None:
+    report, task = json.loads((run / "report" / "metrics.json").read_text()), task_of(run)
+    models = ["teacher", "baseline", "student", *([f"quantized/{BACKEND}"] if BACKEND else [])]
+    for model in models:
+        assert math.isfinite(report[model]["metrics"][task.primary_metric])
+        assert report[model]["latency_ms"]["batch_32"]["p50"] > 0
+    assert report["teacher"]["agreement_with_teacher"] == pytest.approx(1.0)
+
+
+def test_the_student_is_a_checkpoint_with_the_head(run: Path) -> None:
+    task = task_of(run)()
+    assert task.has_head(AutoConfig.from_pretrained(run / "student"))
+    _, found = task.model_class.from_pretrained(run / "student", output_loading_info=True)
+    assert not any(found[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+
+
+@pytest.mark.parametrize("model", ["student", *([f"quantized/{BACKEND}"] if BACKEND else [])])
+def test_the_code_of_the_card_runs(run: Path, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = (run / model / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", card, flags=re.DOTALL)[1]
+    # The card calls it by the name that it has where it is published.
+    name = re.search(r'from_pretrained\(\s*"([^"]+)"|model="([^"]+)"|name = "([^"]+)"', code)
+    monkeypatch.chdir(run / model)
+    exec(code.replace(f'"{next(filter(None, name.groups()))}"', f'"{os.getcwd()}"'), {})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("task", TASKS)
+def test_every_preset_trains_every_task_or_is_refused(task: str, preset: str, setup: Any, tmp_path: Path) -> None:
+    content = setup.content(task, preset=preset, baseline=None, training__max_steps=2)
+    recipe = PRESETS[preset].to_recipe()
+    names = {entry["name"] for entry in [*recipe["objectives"], *recipe.get("intermediate", {}).get("objectives", [])]}
+    if task in WITHOUT_PROBABILITIES and names & SOFTENED:
+        with pytest.raises(InputError, match="compares logits of .*, and those of the task are"):
+            parse_recipe(content)
+        return
+    run = run_recipe(parse_recipe(content), tmp_path / "run", until="student")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["stages"]["student"]["state"] == "done"
