@@ -16,6 +16,7 @@ from hf_distill.data.loading import keep_labels_per_class, load_data, sample_row
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
+from hf_distill.pipeline.unusable import Counts, leave_out_unusable, settle_cut
 from hf_distill.tasks import Task, find_task
 from hf_distill.tasks.base import Processor
 
@@ -33,6 +34,7 @@ class TaskData:
         evaluation (`Dataset`): Encoded rows that the models are measured on.
         evaluation_split (`str`): Which split those are.
         validation (`Dataset`, *optional*): Encoded rows for evaluation during training.
+        counts (`dict`): How many rows of each split were left out or cut, if any were.
         fingerprint (`str`): Fingerprint of all of it.
     """
 
@@ -43,6 +45,7 @@ class TaskData:
     evaluation: Dataset
     evaluation_split: str
     validation: Dataset | None
+    counts: Counts
     fingerprint: list[str]
 
 
@@ -121,7 +124,7 @@ def prepare_data(
     """
     split = evaluation_split(recipe.evaluation, data)
     section = recipe.dataset
-    data = DatasetDict(data)
+    data, counts = leave_out_unusable(task, data, section)
     data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
     data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
     data = task.encode_labels(
@@ -132,6 +135,7 @@ def prepare_data(
     if section.labels_per_class is not None:
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
+    encoded = settle_cut(task, encoded, section, counts)
     labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
         if len(rows) == 0:
@@ -144,6 +148,7 @@ def prepare_data(
         evaluation=measured,
         evaluation_split=split,
         validation=encoded.get("validation"),
+        counts=counts,
         fingerprint=[by_id, *(_content_fingerprint(rows) for rows in (encoded["train"], measured))],
     )
 

@@ -73,6 +73,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         "task": task.name,
         "split": context.data.evaluation_split,
         "rows": len(rows),
+        **({"data": context.data.counts} if context.data.counts else {}),
         "seed": context.seed,
         "threads": torch.get_num_threads(),
         "hardware": _processor(),

@@ -36,7 +36,11 @@ class DatasetSection(Section):
         description="Which column holds what the task reads; where any number of labels is right, it may be a list "
         "of columns that hold 0 or 1.",
     )
-    max_length: int | None = Field(None, ge=4, description="Longest input in tokens; longer ones are cut.")
+    max_length: int | None = Field(None, ge=4, description="Longest input in tokens.")
+    too_long: Literal["cut", "skip", "refuse"] = Field("cut", description="What is done with longer inputs.")
+    on_error: Literal["refuse", "skip"] = Field(
+        "refuse", description="What is done with rows that cannot be read, such as those without a text."
+    )
     max_train_samples: int | None = Field(None, ge=1, description="Use so many training rows, drawn at random.")
     labels_per_class: int | None = Field(
         None, ge=1, description="Hide the labels of all training rows but so many of each class."

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
+NOT_AS_THEY_ARE = {
+    "skipped": "rows that could not be read and were left out",
+    "cut": "inputs that were too long and were cut",
+    "too_long": "inputs that were too long and were left out",
+}
+"""What happened to rows of the data, by its name in the report."""
 BACKEND_TAGS = {"onnxruntime": ["onnx", "onnxruntime"]}
 
 
@@ -314,6 +320,9 @@ def _limitations(contents: CardContents) -> list[str]:
         lines.append(
             f"The scores were measured on {split}{contents.dataset_name}{rows}; other data may give other scores."
         )
+    for split, kinds in report.get("data", {}).items():
+        told = [f"{NOT_AS_THEY_ARE[kind]}: {number:,}" for kind, number in kinds.items()]
+        lines.append(f"Of the {split} split, {'; '.join(told)}.")
     if contents.languages:
         lines.append(f"The data are in: {', '.join(contents.languages)}. Nothing was measured in other languages.")
     if contents.seed is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import transformers
 from datasets import Dataset, DatasetDict
-from transformers import EvalPrediction, PretrainedConfig
+from transformers import BatchEncoding, EvalPrediction, PretrainedConfig
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.features.heads import Head, head_of, read_logits
@@ -22,6 +22,10 @@ Processor = Any
 
 PADDING_MULTIPLE = 8
 """Batches are padded to a multiple of so many tokens: processors and GPUs then meet few shapes, and handy ones."""
+
+
+CUT = "was_cut"
+"""The column of encoded rows that says which were longer than may be; it is counted and dropped."""
 
 
 class Task(ABC):
@@ -132,18 +136,25 @@ class Task(ABC):
             result[split] = rows.select_columns(list(chosen)).rename_columns(
                 {column: key for column, key in chosen.items() if column != key}
             )
-            self._check_filled(split, result[split])
         return result
 
-    def _check_filled(self, split: str, rows: Dataset) -> None:
-        for key in set(rows.column_names) - {self.label_column}:
-            empty = next((row for row, value in enumerate(rows[key]) if value is None), None)
-            if empty is not None:
-                column = self.column_names[key]
-                raise InputError(
-                    f"dataset.columns.{key}: the column {column!r} is empty in split {split!r}, row {empty}; "
-                    "fill it or leave the row out"
-                )
+    def unusable(self, rows: Dataset) -> dict[int, str]:
+        """
+        Return the rows that cannot be read, each with the reason.
+
+        Args:
+            rows (`Dataset`): Rows under the task's column names.
+
+        Returns:
+            `dict[int, str]`: Here, the rows whose text, or list of texts, is missing or empty.
+        """
+        found = {}
+        for key in rows.column_names:
+            if key != self.label_column:
+                for row, value in enumerate(rows[key]):
+                    if value is None or (isinstance(value, (str, list)) and not _says_something(value)):
+                        found.setdefault(row, f"the column {self.column_names[key]!r} is empty")
+        return dict(sorted(found.items()))
 
     @abstractmethod
     def label_names(self, data: DatasetDict) -> list[str]:
@@ -240,3 +251,12 @@ class Task(ABC):
         rows = range(len(labels))
         keep = [labels[row] != -100 for row in rows]
         return self.score([chosen[row][keep[row]] for row in rows], [labels[row][keep[row]] for row in rows], names)
+
+
+def was_cut(encoded: BatchEncoding) -> list[bool]:
+    """Say of each text whether it was longer than may be; slow tokenizers do not tell."""
+    return [bool(entry.overflowing) for entry in encoded.encodings or ()] or [False] * len(encoded["input_ids"])
+
+
+def _says_something(value: str | list) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else bool(value)

@@ -13,7 +13,7 @@ from transformers import DataCollatorForMultipleChoice
 
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.features.units import IGNORED_LABEL
-from hf_distill.tasks.base import PADDING_MULTIPLE, Processor
+from hf_distill.tasks.base import CUT, PADDING_MULTIPLE, Processor, was_cut
 from hf_distill.tasks.labels import UNLABELLED
 from hf_distill.tasks.text_classification import TextClassification
 
@@ -89,6 +89,8 @@ class MultipleChoice(TextClassification):
                 key: [values[row : row + number] for row in range(0, len(values), number)]
                 for key, values in encoded.items()
             }
+            cut = was_cut(encoded)
+            result[CUT] = [any(cut[row : row + number]) for row in range(0, len(cut), number)]
             return {**result, "labels": [IGNORED_LABEL if label is None else label for label in batch["label"]]}
 
         return rows.map(encode_batch, batched=True, remove_columns=rows.column_names, desc="Tokenizing")

@@ -13,7 +13,7 @@ from transformers import DataCollatorWithPadding
 
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.metrics import compute_classification_metrics
-from hf_distill.tasks.base import PADDING_MULTIPLE, Processor, Task
+from hf_distill.tasks.base import CUT, PADDING_MULTIPLE, Processor, Task, was_cut
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 
@@ -51,6 +51,7 @@ class TextClassification(Task):
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
             texts = [batch["text"], batch["text_pair"]] if "text_pair" in batch else [batch["text"]]
             encoded = processor(*texts, truncation=True, max_length=self.max_length)
+            encoded[CUT] = was_cut(encoded)
             encoded["labels"] = [IGNORED_LABEL if label is None else label for label in batch["label"]]
             return encoded
 

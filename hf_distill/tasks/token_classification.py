@@ -15,7 +15,7 @@ from transformers import DataCollatorForTokenClassification, PreTrainedTokenizer
 from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_LABEL, PREDICTION_MASK
 from hf_distill.metrics import compute_tagging_metrics
-from hf_distill.tasks.base import PADDING_MULTIPLE, Processor, Task
+from hf_distill.tasks.base import CUT, PADDING_MULTIPLE, Processor, Task, was_cut
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class TokenClassification(Task):
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
             encoded = processor(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
             first = [_first_of_words(encoded.word_ids(row)) for row in range(len(batch["tokens"]))]
+            encoded[CUT] = was_cut(encoded)
             encoded["labels"] = [
                 [IGNORED_LABEL if word is None or tags is None else tags[word] for word in words]
                 for words, tags in zip(first, batch["tags"])

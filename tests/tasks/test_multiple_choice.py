@@ -14,6 +14,7 @@ from transformers import BertForMultipleChoice, PreTrainedTokenizerBase
 
 from hf_distill import DistillationTrainer, record_knowledge
 from hf_distill.errors import InputError
+from hf_distill.tasks.base import CUT
 from hf_distill.tasks.multiple_choice import MultipleChoice
 
 ROWS = {
@@ -31,7 +32,7 @@ OBJECTIVES = {
 def encoded(task: MultipleChoice, rows: dict[str, list], tokenizer: PreTrainedTokenizerBase) -> Dataset:
     data = task.select_columns(DatasetDict(train=Dataset.from_dict(rows)))
     assert task.label_names(data) == []
-    return task.encode_inputs(task.encode_labels(data, [], [])["train"], tokenizer)
+    return task.encode_inputs(task.encode_labels(data, [], [])["train"], tokenizer).remove_columns(CUT)
 
 
 def labels_of(labels: list, feature: Any = None) -> list:

@@ -10,6 +10,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from transformers import BertConfig, EvalPrediction, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
+from hf_distill.tasks.base import CUT
 from hf_distill.tasks.text_classification import TextClassification
 
 CLASSES = Features({"text": Value("string"), "label": ClassLabel(names=["neg", "pos"])})
@@ -167,7 +168,12 @@ def test_head_options_name_the_labels_both_ways() -> None:
     assert options == {"num_labels": 2, "id2label": {0: "neg", 1: "pos"}, "label2id": {"neg": 0, "pos": 1}}
 
 
-def test_an_empty_text_is_named() -> None:
-    data = DatasetDict(train=Dataset.from_dict({"text": ["good", None], "label": [0, 1]}))
-    with pytest.raises(InputError, match="dataset.columns.text: the column 'text' is empty in split 'train', row 1"):
-        TextClassification().select_columns(data)
+def test_rows_without_a_text_are_found_with_the_users_own_name_of_the_column() -> None:
+    rows = Dataset.from_dict({"text": ["good", None, " ", "bad"], "label": [0, 1, 1, None]})
+    task = TextClassification({"text": "review"})
+    assert task.unusable(rows) == {1: "the column 'review' is empty", 2: "the column 'review' is empty"}
+
+
+def test_texts_that_are_cut_are_told(tokenizer: PreTrainedTokenizerBase) -> None:
+    rows = Dataset.from_dict({"text": ["good", "good film in rome", "good film"], "label": [0, 1, 1]})
+    assert TextClassification(max_length=4).encode_inputs(rows, tokenizer)[CUT][:] == [False, True, False]
