@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, concatenate_datasets
 from transformers import PretrainedConfig
 
 from hf_distill.data.loading import keep_labels_per_class, load_data, sample_rows
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
+from hf_distill.pipeline.transfer import load_transfer
 from hf_distill.pipeline.unusable import Counts, leave_out_unusable, settle_cut
 from hf_distill.tasks import Task, find_task
 from hf_distill.tasks.base import Processor
@@ -124,11 +125,15 @@ def prepare_data(
     """
     split = evaluation_split(recipe.evaluation, data)
     section = recipe.dataset
+    if section.transfer is not None:
+        data = DatasetDict({**data, "transfer": load_transfer(task, section)})
     data, counts = leave_out_unusable(task, data, section)
     data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
     data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
     data = task.encode_labels(
-        DatasetDict({name: data[name] for name in {"train", "validation", split} & set(data)}), names, order
+        DatasetDict({name: data[name] for name in {"train", "transfer", "validation", split} & set(data)}),
+        names,
+        order,
     )
     if section.labels_per_class is not None and not names:
         raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
@@ -136,6 +141,8 @@ def prepare_data(
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
     encoded = settle_cut(task, encoded, section, counts)
+    if "transfer" in encoded:
+        encoded["train"] = concatenate_datasets([encoded["train"], encoded.pop("transfer")])
     labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
         if len(rows) == 0:

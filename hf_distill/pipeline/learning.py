@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
@@ -17,9 +18,12 @@ from hf_distill.pipeline.context import Context, new_head_model
 from hf_distill.pipeline.models import make_student, resolve_model
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.stage import Stage
+from hf_distill.pipeline.teacher_labels import label_by_teacher
 from hf_distill.pipeline.training import make_arguments, shared_budget, teacher_options, train
 from hf_distill.processes import processes
 from hf_distill.training_args import DistillationTrainingArguments
+
+logger = logging.getLogger(__name__)
 
 
 class TeacherStage(Stage):
@@ -68,6 +72,7 @@ class DistillationStage(Stage):
             args.task_weight,
             self._options(context.recipe),
             context.data.fingerprint,
+            context.recipe.dataset.teacher_labels,
         ]
 
     def objectives(self, context: Context) -> list[dict[str, Any]]:
@@ -95,13 +100,19 @@ class DistillationStage(Stage):
         args = self._arguments(context, context.run.checkpoints(self.name, inputs))
         teacher = context.load(context.teacher_path, "teacher.model")
         student = self._start(context, teacher, args.seed)
+        rows, labelled = context.data.train, len(context.data.labelled)
+        if context.recipe.dataset.teacher_labels is not None:
+            rows, more = label_by_teacher(context, teacher, rows)
+            labelled += more
+            if processes().is_main_process:
+                logger.warning("%s: %d rows without a label got the teacher's", self.name, more)
         recording = context.run.folder / RecordingStage.name
         if RecordingStage().is_wanted(context):
             teacher = RecordedTeacher(recording, teacher)
         # A row without a label teaches nothing where there is no objective.
-        rows = context.data.train if args.objectives else context.data.labelled
+        rows = rows if args.objectives else context.task.labelled(rows)
         done = train(context, self.name, inputs, student, teacher, args, rows, self._during(context, student))
-        return {**done, "labelled_rows": len(context.data.labelled), "task_weight": args.task_weight}
+        return {**done, "labelled_rows": labelled, "task_weight": args.task_weight}
 
 
 class IntermediateStage(DistillationStage):

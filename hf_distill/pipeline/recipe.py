@@ -269,15 +269,18 @@ OF_A_RUNNING_TEACHER = frozenset({"teacher_dtype", "teacher_compile"})
 def _check_training(recipe: Recipe) -> None:
     # Imported here: these take seconds, and a recipe's own keys are checked without them.
     from hf_distill.compatibility import OLD_TRAINING_FIELDS
+    from hf_distill.features.heads import Head
     from hf_distill.knowledge.compression import Compression
     from hf_distill.objectives import build_objective
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
 
-    head = find_task(recipe.task).head
+    task = find_task(recipe.task)
+    if recipe.dataset.teacher_labels is not None and (task.head is not Head.CLASSES or not task.one_label):
+        raise InputError(f"dataset.teacher_labels: {task.name} has no one class for each row; leave it out")
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
-        build_objective(specification).fit_head(head)
+        build_objective(specification).fit_head(task.head)
     if recipe.recording is not None:
         Compression.parse(recipe.recording.compression)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}

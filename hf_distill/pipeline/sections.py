@@ -19,6 +19,27 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
+class TransferSection(Section):
+    """Rows without labels, on which the student learns from the teacher alone."""
+
+    path: str | None = Field(None, description="Hub id, local folder, or package:MODULE with a load_dataset().")
+    name: str | None = Field(None, description="Configuration of a data set on the Hub.")
+    revision: str | None = Field(None, description="Branch, tag or commit of a data set on the Hub.")
+    data_files: str | list[str] | None = Field(None, description="Local files, in place of path.")
+    split: str = Field("train", description="Which split of it.")
+    columns: dict[str, str] | None = Field(
+        None, description="Which column holds what the task reads; those of the data set if left out."
+    )
+    max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
+
+    @field_validator("data_files")
+    @classmethod
+    def _some_source(cls, data_files: Any, info: ValidationInfo) -> Any:
+        if not data_files and info.data.get("path") is None:
+            raise ValueError("a transfer set needs a path or data_files")
+        return data_files
+
+
 class DatasetSection(Section):
     """What the student and the teacher learn from."""
 
@@ -46,6 +67,15 @@ class DatasetSection(Section):
         None, ge=1, description="Hide the labels of all training rows but so many of each class."
     )
     seed: int = Field(0, description="Seed of the two draws above, apart from that of training.")
+    transfer: TransferSection | None = Field(
+        None, description="Further rows, without labels, on which the student learns from the teacher."
+    )
+    teacher_labels: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Give rows without a label the teacher's, where it gives that at least this probability.",
+    )
 
     @field_validator("data_files")
     @classmethod

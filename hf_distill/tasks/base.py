@@ -63,6 +63,8 @@ class Task(ABC):
     """Name of the class that loads what makes a model's inputs."""
     processor_argument: ClassVar[str] = "tokenizer"
     """What `transformers.pipeline` calls that."""
+    one_label: ClassVar[bool] = False
+    """Whether each row has one label, which is the class that its logits are of."""
     has_pipeline: ClassVar[bool] = True
     """Whether `transformers.pipeline` runs its models."""
     scored_in_training: ClassVar[bool] = True

@@ -70,7 +70,7 @@ class MultiLabelTextClassification(TextClassification):
 
     def encode_labels(self, data: DatasetDict, names: Sequence[str], order: Sequence[int]) -> DatasetDict:
         """Turn lists of labels into 1 and 0 for each label; see [`Task.encode_labels`]."""
-        encode, result = LabelEncoder(names, order), DatasetDict()
+        encode, result, self._number = LabelEncoder(names, order), DatasetDict(), len(names)
         for split, rows in data.items():
             encoded = []
             for row, labels in enumerate(rows["labels"]):
@@ -83,8 +83,7 @@ class MultiLabelTextClassification(TextClassification):
 
     def encode_inputs(self, rows: Dataset, processor: Any) -> Dataset:
         """Turn texts into token ids; a row without labels has the ignored label -100 everywhere."""
-        number = max((len(labels) for labels in rows["labels"] if labels is not None), default=1)
-        unknown = [float(IGNORED_LABEL)] * number
+        unknown = [float(IGNORED_LABEL)] * self._number
         filled = [unknown if labels is None else labels for labels in rows["labels"]]
         feature = List(Value("float32"))
         rows = rows.remove_columns("labels").add_column("label", filled, feature=feature)

@@ -30,6 +30,7 @@ class MultipleChoice(TextClassification):
 
     name = "multiple-choice"
     columns = ("text", "choices", "label")
+    one_label = True
     many_columns = "choices"
     auto_model = "AutoModelForMultipleChoice"
     pipeline_tag = "multiple-choice"

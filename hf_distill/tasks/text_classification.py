@@ -24,6 +24,7 @@ class TextClassification(Task):
     columns = ("text", "label")
     optional_columns = ("text_pair",)
     label_column = "label"
+    one_label = True
     auto_model = "AutoModelForSequenceClassification"
     pipeline_tag = "text-classification"
     primary_metric = "accuracy"
