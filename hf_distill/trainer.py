@@ -308,11 +308,13 @@ class DistillationTrainer(DurableTrainer):
         return super().prediction_step(model, self._for_student(inputs), *args, **kwargs)
 
     def _set_signature_columns_if_needed(self) -> None:
-        """Keep the columns that the teacher reads, beside those that the student reads."""
+        """Keep the columns that teacher and collator read, beside those that the student reads."""
         first = self._signature_columns is None
         super()._set_signature_columns_if_needed()
         if first:
-            self._signature_columns += [PREDICTION_MASK, *(self.teacher.input_names if self.teacher else [])]
+            columns = getattr(self.data_collator, "columns", ())
+            self._signature_columns += [PREDICTION_MASK, *columns]
+            self._signature_columns += self.teacher.input_names if self.teacher else []
 
     def _note(self, losses: dict[str, torch.Tensor]) -> None:
         """Add up the components until the next log line, without waiting for the device."""

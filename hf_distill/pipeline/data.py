@@ -48,8 +48,9 @@ class TaskData:
 
 def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
     """Load the data set and return the task, the rows under the task's column names, and the label names."""
-    section = recipe.dataset
-    task = find_task(recipe.task)(section.columns, section.max_length)
+    section, kind = recipe.dataset, find_task(recipe.task)
+    options = {name: getattr(section, name) for name in kind.options if getattr(section, name) is not None}
+    task = kind(section.columns, section.max_length, **options)
     data = task.select_columns(
         load_data(section.path, section.name, section.data_files, section.splits, section.revision)
     )
@@ -85,7 +86,7 @@ def settle_labels(names: Sequence[str], teacher: PretrainedConfig | None) -> tup
     Raises:
         InputError: If the names cannot be matched.
     """
-    if teacher is None:
+    if teacher is None or not names:
         return list(names), list(range(len(names)))
     given = label_names(teacher)
     order = match_labels(names, given, "the data set", "the teacher")
@@ -130,6 +131,7 @@ def prepare_data(
     if section.labels_per_class is not None:
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
+    encoded |= {name: task.evaluation_rows(rows, processor) for name, rows in encoded.items() if name != "train"}
     labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
         if len(rows) == 0:
@@ -166,6 +168,8 @@ def _bytes_of(value: Any) -> bytes:
 
 
 def _hide_labels(task: Task, rows: Dataset, section: DatasetSection) -> Dataset:
+    if task.label_column not in rows.column_names:
+        raise InputError(f"dataset.labels_per_class: {task.name} has no labels to hide; leave it out")
     labels = rows[task.label_column]
     feature = rows.features[task.label_column]
     if any(isinstance(label, list) for label in labels):

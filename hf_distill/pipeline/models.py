@@ -80,7 +80,7 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
         model = task.model_class.from_pretrained(name, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-    if new_head and label_names(load_config(name, field)) != list(names):
+    if new_head and names and label_names(load_config(name, field)) != list(names):
         # A head of the right size, but for other labels, would be kept as it is.
         for child_name, child in model.named_children():
             if child_name != model.base_model_prefix:

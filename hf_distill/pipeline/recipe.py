@@ -263,6 +263,9 @@ def _section_keys(section: type[BaseModel], place: list[str]) -> list[str]:
 
 RESERVED_TRAINING_FIELDS = frozenset({"output_dir", "objectives", "task_weight", "push_to_hub", "hub_token"})
 
+TASK_OPTIONS = frozenset({"whole_words"})
+"""Keys of `dataset` that are for some tasks alone."""
+
 OF_A_RUNNING_TEACHER = frozenset({"teacher_dtype", "teacher_compile"})
 
 
@@ -274,7 +277,16 @@ def _check_training(recipe: Recipe) -> None:
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
 
-    head = find_task(recipe.task).head
+    task = find_task(recipe.task)
+    head = task.head
+    for option in TASK_OPTIONS - set(task.options):
+        if getattr(recipe.dataset, option) is not None:
+            raise InputError(f"dataset.{option}: {task.name} does not read it; leave it out")
+    if recipe.recording is not None and task.draws_rows:
+        raise InputError(
+            f"recording: {task.name} draws new masks in every epoch, and what the teacher says of one draw does not "
+            "hold for the next; add recording: null"
+        )
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
         build_objective(specification).fit_head(head)
