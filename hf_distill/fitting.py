@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 from accelerate.utils import DynamoBackend, TorchDynamoPlugin
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainingArguments
 
 from hf_distill.errors import InputError
 from hf_distill.features.features import Needs
 from hf_distill.features.inputs import has_adapter
 from hf_distill.features.projections import Projections
 from hf_distill.features.resemblance import most_alike, resemblance
+from hf_distill.features.vocabulary import OutputLayer
 from hf_distill.knowledge.live import LiveTeacher
 from hf_distill.knowledge.recorded import RecordedTeacher, choose_recorded_layers
 from hf_distill.knowledge.source import KnowledgeSource
@@ -143,6 +144,26 @@ def prepare_student(
             )
     # PyTorch takes what was compiled for another model of the class, whether or not it had the same hooks.
     torch.compiler.reset()
+
+
+def output_layer_of(student: torch.nn.Module, trainer: Trainer) -> OutputLayer | None:
+    """
+    Return the layer that makes the student's logits of a vocabulary, if they may be made of a few tokens at a time.
+
+    Args:
+        student (`torch.nn.Module`): The student, before the Trainer wraps it.
+        trainer ([`~transformers.Trainer`]): Its trainer.
+
+    Returns:
+        [`OutputLayer`], *optional*: The layer. `None` where there is no such head, where the task loss is not the
+        head's own, where the layer's weights lie in pieces on several processes, and where what a hook does is lost.
+    """
+    own_loss = trainer.label_smoother is None and trainer.compute_loss_func is None
+    in_pieces = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
+    compiled = trainer.accelerator.state.dynamo_plugin.backend != DynamoBackend.NO
+    if not own_loss or in_pieces or compiled or trainer.args.n_gpu > 1 or trainer.label_names != ["labels"]:
+        return None
+    return OutputLayer.of(student.get_base_model() if has_adapter(student) else student)
 
 
 def group_apart(optimizer: torch.optim.Optimizer, projections: Projections, learning_rate: float | None) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from hf_distill.fitting import (
     check_one_device_a_process,
     group_apart,
     measure_layer_maps,
+    output_layer_of,
     prepare_student,
     special_ids,
 )
@@ -35,6 +37,7 @@ from hf_distill.knowledge.labels import label_order
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.knowledge.sources import as_source
 from hf_distill.objectives import Objective
+from hf_distill.predicted_tokens import PredictedTokens, take_tokens_alone
 from hf_distill.speed import Speedometer
 from hf_distill.task_losses import task_loss_of
 from hf_distill.training_args import DistillationTrainingArguments
@@ -133,7 +136,7 @@ class DistillationTrainer(DurableTrainer):
 
     def _fit_student(self, student: PreTrainedModel) -> None:
         """Settle layer maps and label order for this student, and attach its projections."""
-        self._needs, self._label_order = Needs(), None
+        self._needs, self._label_order, self._output_layer = Needs(), None, output_layer_of(student, self)
         weighting = WEIGHTINGS[self.args.objective_weighting](["task", *(entry.name for entry in self.objectives)])
         student_needs, pairs, widths = Needs(), [], (0, 0)
         if self.teacher is not None:
@@ -151,7 +154,7 @@ class DistillationTrainer(DurableTrainer):
             pairs = [pair for objective in self.objectives for pair in objective.projected_pairs]
             if pairs:
                 widths = (student.config.hidden_size, config.hidden_size)
-            if self._needs.logits:
+            if self._needs.logits and self._output_layer is None:
                 self._label_order = label_order(student.config, config)
         if self.compute_loss_func is None:
             self.compute_loss_func = task_loss_of(self._head_of(student))
@@ -227,22 +230,36 @@ class DistillationTrainer(DurableTrainer):
         progress = Progress(self.state.global_step, max(self.state.max_steps, 1))
         batch, counts = BatchView.of(inputs, self._special_ids, progress), self._counts_for(inputs)
         objectives = [objective for objective in self.objectives if not objective.has_stopped(progress)]
+        tokens = self._tokens_of_vocabulary(objectives, batch)
         with self.accelerator.autocast():
-            knowledge = self._ask_teacher(inputs, objectives) if objectives else Features()
-            task_loss, outputs = self._run_student(model, inputs, batch.masks, knowledge)
+            with tokens.asking_teacher() if tokens else nullcontext():
+                knowledge = self._ask_teacher(inputs, objectives) if objectives else Features()
+            if tokens:
+                # What is made within the forward has the task loss in it.
+                inputs = {name: value for name, value in inputs.items() if name not in self.label_names}
+            with tokens.in_place_of_logits(knowledge) if tokens else nullcontext():
+                task_loss, outputs = self._run_student(model, inputs, batch.masks, knowledge)
         features = self._student_features(outputs, knowledge)
-        losses, weights = {}, {"task": self.args.task_weight}
+        losses = tokens.read(outputs, counts) if tokens else {}
         if task_loss is not None:
             losses["task"] = task_part(task_loss, batch.masks, counts)
         for objective in objectives:
-            entries = objective.focused(objective(features, knowledge, batch), knowledge, batch)
-            losses[objective.name] = mean_over(entries, objective.unit(entries), batch.masks, counts)
-            weights[objective.name] = objective.weight_at(progress)
+            if objective.name not in losses:
+                entries = objective.focused(objective(features, knowledge, batch), knowledge, batch)
+                losses[objective.name] = mean_over(entries, objective.unit(entries), batch.masks, counts)
+        weights = {"task": self.args.task_weight}
+        weights |= {objective.name: objective.weight_at(progress) for objective in objectives}
         self._note(losses)
         total = self._combine(losses, weights, outputs).to(self.args.device)
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
         return (total, outputs) if return_outputs else total
+
+    def _tokens_of_vocabulary(self, objectives: list[Objective], batch: BatchView) -> PredictedTokens | None:
+        """Return what compares logits of a vocabulary; `None` if they are others, or are to be kept as they are."""
+        if self._output_layer is None or Unit.PREDICTION not in batch.masks or not take_tokens_alone(objectives):
+            return None
+        return PredictedTokens(self._output_layer, self.teacher, objectives, batch)
 
     def _combine(self, losses: dict[str, torch.Tensor], weights: dict[str, float], outputs: Any) -> torch.Tensor:
         """Weigh the components against each other."""
@@ -298,11 +315,13 @@ class DistillationTrainer(DurableTrainer):
         return super().prediction_step(model, self._for_student(inputs), *args, **kwargs)
 
     def _set_signature_columns_if_needed(self) -> None:
-        """Keep the columns that the teacher reads, beside those that the student reads."""
+        """Keep the columns that teacher and collator read, beside those that the student reads."""
         first = self._signature_columns is None
         super()._set_signature_columns_if_needed()
         if first:
-            self._signature_columns += [PREDICTION_MASK, *(self.teacher.input_names if self.teacher else [])]
+            columns = getattr(self.data_collator, "columns", ())
+            self._signature_columns += [PREDICTION_MASK, *columns]
+            self._signature_columns += self.teacher.input_names if self.teacher else []
 
     def _note(self, losses: dict[str, torch.Tensor]) -> None:
         """Add up the components until the next log line, without waiting for the device."""

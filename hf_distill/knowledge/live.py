@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from hf_distill.features.heads import read_logits
 from hf_distill.features.hidden_states import HiddenStatesCapture
 from hf_distill.features.inputs import cast_inputs, input_names, select_inputs
 from hf_distill.features.pooling import with_padding
+from hf_distill.features.vocabulary import OutputLayer
 from hf_distill.knowledge.compilation import CompiledLayers
 from hf_distill.knowledge.sharding import shard_teacher
 from hf_distill.knowledge.source import KnowledgeSource
@@ -43,6 +44,7 @@ class LiveTeacher(KnowledgeSource):
         self._autocast = autocast
         self._layers = CompiledLayers(model, compiler) if compiler is not None else None
         self._names = input_names(model)
+        self.output_layer = OutputLayer.of(model)
         self._captures: dict[Needs, tuple[HiddenStatesCapture, AttentionCapture]] = {}
 
     @property
@@ -89,9 +91,22 @@ class LiveTeacher(KnowledgeSource):
     def _running(self, inputs: Mapping[str, Any], attention: AttentionCapture) -> Iterator[None]:
         """Let the teacher compute with compiled layers, and out of the student's autocast, if it is to."""
         device = next(value.device for value in inputs.values() if isinstance(value, torch.Tensor))
-        autocast = nullcontext() if self._autocast else torch.autocast(device.type, enabled=False)
-        with autocast, self._layers.in_use(attention) if self._layers is not None else nullcontext():
+        compiled = self._layers.in_use(attention) if self._layers is not None else nullcontext()
+        with self._precision(device), compiled:
             yield
+
+    def _precision(self, device: torch.device) -> AbstractContextManager:
+        return nullcontext() if self._autocast else torch.autocast(device.type, enabled=False)
+
+    def vectors_in_place_of_logits(self) -> AbstractContextManager:
+        """Let the vectors that its output layer is given come back as its logits, of which `logits_of` makes some."""
+        return self.output_layer.replaced(lambda vectors: vectors)
+
+    @torch.no_grad()
+    def logits_of(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the logits of some of the vectors that came in place of them."""
+        with self._precision(vectors.device):
+            return self.output_layer.logits(vectors)
 
     def _captures_of(self, needs: Needs) -> tuple[HiddenStatesCapture, AttentionCapture]:
         if needs not in self._captures:

@@ -94,6 +94,11 @@ class Objective(ABC):
         return self.needs | Needs(logits=self.focus is not None)
 
     @property
+    def compares_units(self) -> bool:
+        """Whether it compares the units of a micro-batch with each other, so that it must be given them together."""
+        return False
+
+    @property
     def student_needs(self) -> Needs:
         """What must be asked of the student as it is, beside what is projected."""
         return Needs(logits=self.needs.logits)

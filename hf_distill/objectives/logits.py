@@ -53,6 +53,11 @@ class SoftenedLogitsObjective(LogitsObjective):
         if isinstance(self.temperature, Schedule):
             _check_schedule_of_temperature(self.temperature, owner)
 
+    @property
+    def compares_units(self) -> bool:
+        """Whether each has a temperature by how hard it is beside the others."""
+        return isinstance(self.temperature, ExampleTemperature)
+
     def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         logits = full_precision(student.logits), full_precision(teacher.logits)

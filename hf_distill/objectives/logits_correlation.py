@@ -70,6 +70,11 @@ class DIST(SoftenedLogitsObjective):
         self._check_number("beta", at_least=0.0)
         self._check_number("gamma", at_least=0.0)
 
+    @property
+    def compares_units(self) -> bool:
+        """Whether the rows of a micro-batch are compared with each other."""
+        return True
+
     def __call__(self, student: Features, teacher: Features, batch: BatchView = ALL_REAL) -> torch.Tensor:
         """Return the loss of every example `(batch,)` or token `(batch, tokens)`."""
         values = teacher.logits[..., 0]

@@ -52,8 +52,9 @@ class TaskData:
 
 def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
     """Load the data set and return the task, the rows under the task's column names, and the label names."""
-    section = recipe.dataset
-    task = find_task(recipe.task)(section.columns, section.max_length)
+    section, kind = recipe.dataset, find_task(recipe.task)
+    options = {name: getattr(section, name) for name in kind.options if getattr(section, name) is not None}
+    task = kind(section.columns, section.max_length, **options)
     data = task.select_columns(
         load_data(section.path, section.name, section.data_files, section.splits, section.revision)
     )
@@ -143,6 +144,7 @@ def prepare_data(
     encoded = settle_cut(task, encoded, section, counts)
     if "transfer" in encoded:
         encoded["train"] = concatenate_datasets([encoded["train"], encoded.pop("transfer")])
+    encoded |= {name: task.evaluation_rows(rows, processor) for name, rows in encoded.items() if name != "train"}
     labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
         if len(rows) == 0:
@@ -180,6 +182,8 @@ def _bytes_of(value: Any) -> bytes:
 
 
 def _hide_labels(task: Task, rows: Dataset, section: DatasetSection) -> Dataset:
+    if task.label_column not in rows.column_names:
+        raise InputError(f"dataset.labels_per_class: {task.name} has no labels to hide; leave it out")
     labels = rows[task.label_column]
     feature = rows.features[task.label_column]
     if any(isinstance(label, list) for label in labels):

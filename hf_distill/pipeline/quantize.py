@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import torch
 
 from hf_distill.data.sampling import spread_rows
@@ -97,9 +98,12 @@ class _Loss:
         return [(batch, forward(batch)) for batch in batches]
 
     def drop(self, folder: Path) -> float:
-        """Return what a quantized model loses of the metric."""
-        lost = self._score - self._score_of(self._forward(folder))
-        return -lost if is_error(self._context.task.primary_metric) else lost
+        """Return what a quantized model loses of the metric; of an error, by what share of the student's it grows."""
+        found = self._score_of(self._forward(folder))
+        if is_error(self._context.task.primary_metric):
+            # Errors have no common scale, as scores from 0 to 1 have.
+            return (found - self._score) / max(self._score, np.finfo(float).tiny)
+        return self._score - found
 
     def error(self, folder: Path) -> float:
         """Return how far its logits are from those of what it was made of."""

@@ -8,7 +8,7 @@ import itertools
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -29,6 +29,9 @@ from hf_distill.pipeline.sections import (
 )
 from hf_distill.presets import find_preset
 from hf_distill.resources import resource_path
+
+if TYPE_CHECKING:
+    from hf_distill.tasks import Task
 
 
 class Recipe(Section):
@@ -263,21 +266,22 @@ def _section_keys(section: type[BaseModel], place: list[str]) -> list[str]:
 
 RESERVED_TRAINING_FIELDS = frozenset({"output_dir", "objectives", "task_weight", "push_to_hub", "hub_token"})
 
+TASK_OPTIONS = frozenset({"whole_words"})
+"""Keys of `dataset` that are for some tasks alone."""
+
 OF_A_RUNNING_TEACHER = frozenset({"teacher_dtype", "teacher_compile"})
 
 
 def _check_training(recipe: Recipe) -> None:
     # Imported here: these take seconds, and a recipe's own keys are checked without them.
     from hf_distill.compatibility import OLD_TRAINING_FIELDS
-    from hf_distill.features.heads import Head
     from hf_distill.knowledge.compression import Compression
     from hf_distill.objectives import build_objective
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
 
     task = find_task(recipe.task)
-    if recipe.dataset.teacher_labels is not None and (task.head is not Head.CLASSES or not task.one_label):
-        raise InputError(f"dataset.teacher_labels: {task.name} has no one class for each row; leave it out")
+    _check_task(recipe, task)
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
         build_objective(specification).fit_head(task.head)
@@ -302,6 +306,22 @@ def _check_training(recipe: Recipe) -> None:
             options[option] = _as_type(types.get(option, float | bool), options[option], f"{section}.{option}")
             if recipe.recording is not None and option in OF_A_RUNNING_TEACHER and options[option]:
                 raise InputError(f"{section}.{option}: is for a teacher that is not recorded; add recording: null")
+
+
+def _check_task(recipe: Recipe, task: type[Task]) -> None:
+    """Check what some tasks can be asked and others cannot."""
+    from hf_distill.features.heads import Head
+
+    if recipe.dataset.teacher_labels is not None and (task.head is not Head.CLASSES or not task.one_label):
+        raise InputError(f"dataset.teacher_labels: {task.name} has no one class for each row; leave it out")
+    for option in TASK_OPTIONS - set(task.options):
+        if getattr(recipe.dataset, option) is not None:
+            raise InputError(f"dataset.{option}: {task.name} does not read it; leave it out")
+    if recipe.recording is not None and task.draws_rows:
+        raise InputError(
+            f"recording: {task.name} draws new masks in every epoch, and what the teacher says of one draw does not "
+            "hold for the next; add recording: null"
+        )
 
 
 def _as_type(kind: Any, value: Any, field: str) -> Any:

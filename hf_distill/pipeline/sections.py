@@ -66,6 +66,9 @@ class DatasetSection(Section):
     labels_per_class: int | None = Field(
         None, ge=1, description="Hide the labels of all training rows but so many of each class."
     )
+    whole_words: bool | None = Field(
+        None, description="fill-mask: mask all tokens of a word together; each for itself by default."
+    )
     seed: int = Field(0, description="Seed of the two draws above, apart from that of training.")
     transfer: TransferSection | None = Field(
         None, description="Further rows, without labels, on which the student learns from the teacher."
@@ -189,8 +192,8 @@ class QuantizationSection(Section):
     max_drop: float | None = Field(
         0.01,
         ge=0,
-        description="What may be lost of the primary metric; operators are kept in floats until it is not more. "
-        "null: whatever is lost.",
+        description="What may be lost of the primary metric; operators are kept in floats until it is not more. Of an "
+        "error such as perplexity, by what share of the student's it may grow. null: whatever is lost.",
     )
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainerCallback
 
 from hf_distill.checkpoints import newest_checkpoint
 from hf_distill.compatibility import forget_earlier_arguments, training_fields, write_tensorboard_to
@@ -121,15 +121,17 @@ def train(
     task, names = context.task, context.data.names
 
     score = partial(task.compute_metrics, names=names) if task.scored_in_training else None
+    collator = task.collator(context.processor)
     trainer = DistillationTrainer(
         model=model,
         teacher_model=teacher,
         args=args,
         train_dataset=rows,
         eval_dataset=context.data.validation,
-        data_collator=task.collator(context.processor),
+        data_collator=collator,
         processing_class=context.processor,
         compute_metrics=score,
+        callbacks=[collator] if isinstance(collator, TrainerCallback) else None,
     )
     checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
     if checkpoint is not None and processes().is_main_process:

@@ -58,7 +58,7 @@ class Task(ABC):
     pipeline_tag: ClassVar[str]
     """The Hub's name for it, and that of `transformers.pipeline`."""
     primary_metric: ClassVar[str]
-    """The metric by which models are compared; higher is better."""
+    """The metric by which models are compared; higher is better, unless it is one of `LOWER_IS_BETTER`."""
     auto_processor: ClassVar[str] = "AutoTokenizer"
     """Name of the class that loads what makes a model's inputs."""
     processor_argument: ClassVar[str] = "tokenizer"
@@ -69,6 +69,10 @@ class Task(ABC):
     """Whether `transformers.pipeline` runs its models."""
     scored_in_training: ClassVar[bool] = True
     """Whether `compute_metrics` can score a batch's logits alone."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """Keys of a recipe's `dataset` that are for it alone; arguments of its class."""
+    draws_rows: ClassVar[bool] = False
+    """Whether training rows are another draw in every epoch, of which nothing can be recorded beforehand."""
 
     def __init__(self, columns: Mapping[str, str | list[str]] | None = None, max_length: int | None = None):
         known = self.columns + self.optional_columns
@@ -180,9 +184,17 @@ class Task(ABC):
     def encode_inputs(self, rows: Dataset, processor: Processor) -> Dataset:
         """Turn rows into encoded ones: the columns that models and collator read, `labels` among them."""
 
+    def evaluation_rows(self, rows: Dataset, processor: Processor) -> Dataset:
+        """Return encoded rows as models are measured on them: where rows are drawn, one draw for all models."""
+        return rows
+
     @abstractmethod
     def collator(self, processor: Processor) -> Any:
-        """Return what makes a batch of tensors from encoded rows."""
+        """
+        Return what makes a batch of tensors from encoded rows.
+
+        One that is a [`~transformers.TrainerCallback`] too is told of the training that it makes batches for.
+        """
 
     def lengths(self, rows: Dataset) -> np.ndarray:
         """Return how long each encoded row is, `(rows,)`: rows of like length make a batch with little padding."""

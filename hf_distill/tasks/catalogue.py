@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from hf_distill.catalogue import Catalogue
 from hf_distill.tasks.base import Task
+from hf_distill.tasks.fill_mask import FillMask
 from hf_distill.tasks.multi_label_text_classification import MultiLabelTextClassification
 from hf_distill.tasks.multiple_choice import MultipleChoice
 from hf_distill.tasks.text_classification import TextClassification
@@ -12,7 +13,13 @@ from hf_distill.tasks.text_regression import TextRegression
 from hf_distill.tasks.token_classification import TokenClassification
 
 _CATALOGUE: Catalogue[type[Task]] = Catalogue(
-    "task", TextClassification, MultiLabelTextClassification, TextRegression, TokenClassification, MultipleChoice
+    "task",
+    TextClassification,
+    MultiLabelTextClassification,
+    TextRegression,
+    TokenClassification,
+    MultipleChoice,
+    FillMask,
 )
 
 

@@ -14,6 +14,7 @@ import yaml
 from datasets import ClassLabel, Dataset, Features, List, Value
 from transformers import (
     BertConfig,
+    BertForMaskedLM,
     BertForMultipleChoice,
     BertForSequenceClassification,
     BertForTokenClassification,
@@ -35,6 +36,7 @@ KINDS = {
     "text-regression": ("numbers", "rater"),
     "token-classification": ("words", "tagger"),
     "multiple-choice": ("choices", "chooser"),
+    "fill-mask": ("texts", "filler"),
 }
 """The data and the teacher of each task."""
 
@@ -53,6 +55,8 @@ class Setup:
     def content(self, task: str = "text-classification", **changes: Any) -> dict[str, Any]:
         """Return a recipe that takes a second; `changes` are `section__key=value`."""
         kind, teacher = KINDS[task]
+        # What is masked anew in each epoch cannot be recorded.
+        changes = {"recording": None, **changes} if task == "fill-mask" else changes
         files = {split: str(self.folder / f"{kind}-{split}.parquet") for split in ("train", "test")}
         content = {
             "task": task,
@@ -153,6 +157,7 @@ def make_setup(folder: Path) -> Setup:
     save_teacher(folder / "labeller", BertForSequenceClassification, LABELS, vocabulary, **several)
     save_teacher(folder / "rater", BertForSequenceClassification, ["LABEL_0"], vocabulary)
     save_teacher(folder / "chooser", BertForMultipleChoice, ["LABEL_0"], vocabulary)
+    save_teacher(folder / "filler", BertForMaskedLM, LABELS, vocabulary)
     for split, rows in (("train", 96), ("test", 48)):
         make_texts(rows, seed=rows).to_parquet(folder / f"texts-{split}.parquet")
         make_words(rows, seed=rows).to_parquet(folder / f"words-{split}.parquet")
