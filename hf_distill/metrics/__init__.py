@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from hf_distill.metrics.classification import F1, Accuracy, Precision, Recall, compute_classification_metrics
+from hf_distill.metrics.correlation import compute_correlation_metrics
 from hf_distill.metrics.in_memory import InMemoryMetric
 from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics
 
@@ -15,5 +16,6 @@ __all__ = [
     "Recall",
     "Seqeval",
     "compute_classification_metrics",
+    "compute_correlation_metrics",
     "compute_tagging_metrics",
 ]

@@ -14,6 +14,7 @@ from transformers import PretrainedConfig
 
 from hf_distill.data.loading import keep_labels_per_class, load_data, sample_rows
 from hf_distill.errors import InputError
+from hf_distill.features.heads import Head
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
 from hf_distill.tasks import Task, find_task
@@ -29,7 +30,7 @@ class TaskData:
         task ([`Task`]): The task.
         names (`list[str]`): Label names, by the id that the models use; none where the task has no classes.
         train (`Dataset`): Encoded training rows, those without a label included.
-        labelled (`Dataset`): The training rows with a label.
+        labelled (`Dataset`): What a model learns from without a teacher: the training rows with a label.
         evaluation (`Dataset`): Encoded rows that the models are measured on.
         evaluation_split (`str`): Which split those are.
         validation (`Dataset`, *optional*): Encoded rows for evaluation during training.
@@ -85,7 +86,7 @@ def settle_labels(names: Sequence[str], teacher: PretrainedConfig | None) -> tup
     Raises:
         InputError: If the names cannot be matched.
     """
-    if teacher is None:
+    if teacher is None or not names:
         return list(names), list(range(len(names)))
     given = label_names(teacher)
     order = match_labels(names, given, "the data set", "the teacher")
@@ -130,9 +131,9 @@ def prepare_data(
     if section.labels_per_class is not None:
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
-    labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
+    labelled, measured = task.supervised(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
-        if len(rows) == 0:
+        if len(rows) == 0 and (task.needs_labels or rows is measured):
             raise InputError(f"dataset: the split {role!r} has no row with a label; it needs some")
     return TaskData(
         task=task,
@@ -166,6 +167,8 @@ def _bytes_of(value: Any) -> bytes:
 
 
 def _hide_labels(task: Task, rows: Dataset, section: DatasetSection) -> Dataset:
+    if task.head is Head.VECTORS:
+        raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
     labels = rows[task.label_column]
     feature = rows.features[task.label_column]
     if any(isinstance(label, list) for label in labels):

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
+from hf_distill.errors import InputError
 from hf_distill.files import move_folder
 from hf_distill.knowledge.record import record_knowledge
 from hf_distill.knowledge.recorded import RecordedTeacher
@@ -20,6 +21,19 @@ from hf_distill.pipeline.stage import Stage
 from hf_distill.pipeline.training import make_arguments, shared_budget, teacher_options, train
 from hf_distill.processes import processes
 from hf_distill.training_args import DistillationTrainingArguments
+
+
+def check_labelled(context: Context, field: str, remedy: str) -> None:
+    """
+    Check that there is something to learn from without a teacher.
+
+    Raises:
+        InputError: If no training row has a label; `field` is the recipe's, `remedy` what would be right.
+    """
+    if len(context.data.labelled) == 0:
+        raise InputError(
+            f"{field}: learns from training rows with a {context.task.label_column}, and there are none; {remedy}"
+        )
 
 
 class TeacherStage(Stage):
@@ -34,6 +48,7 @@ class TeacherStage(Stage):
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
+        check_labelled(context, "teacher.fine_tune", "leave it out")
         self._arguments(context, context.run.folder)
 
     def inputs(self, context: Context) -> Any:
@@ -56,7 +71,8 @@ class DistillationStage(Stage):
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
-        self._arguments(context, context.run.folder)
+        if not self._arguments(context, context.run.folder).objectives:
+            check_labelled(context, "objectives", "name some, which need no labels")
 
     def inputs(self, context: Context) -> Any:
         """Everything of the recipe that teaches."""
@@ -101,7 +117,11 @@ class DistillationStage(Stage):
         # A row without a label teaches nothing where there is no objective.
         rows = context.data.train if args.objectives else context.data.labelled
         done = train(context, self.name, inputs, student, teacher, args, rows, self._during(context, student))
-        return {**done, "labelled_rows": len(context.data.labelled), "task_weight": args.task_weight}
+        # Where labels are of pairs, and the student learns from texts, it reads none of them.
+        labels = (
+            {} if context.task.loss is not None and args.objectives else {"labelled_rows": len(context.data.labelled)}
+        )
+        return {**done, **labels, "task_weight": args.task_weight}
 
 
 class IntermediateStage(DistillationStage):
@@ -208,6 +228,7 @@ class BaselineStage(Stage):
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
+        check_labelled(context, "baseline", "write baseline: null")
         self._arguments(context, context.run.folder, steps=1)
 
     def inputs(self, context: Context) -> Any:

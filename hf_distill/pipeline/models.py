@@ -13,6 +13,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrain
 from hf_distill.compatibility import draw_weights_anew
 from hf_distill.data.loading import PACKAGE_PREFIX
 from hf_distill.errors import InputError
+from hf_distill.features.heads import Head
 from hf_distill.knowledge.labels import label_names
 from hf_distill.students import build_student
 from hf_distill.tasks import Task
@@ -80,7 +81,7 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
         model = task.model_class.from_pretrained(name, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-    if new_head and label_names(load_config(name, field)) != list(names):
+    if new_head and task.head is not Head.VECTORS and label_names(load_config(name, field)) != list(names):
         # A head of the right size, but for other labels, would be kept as it is.
         for child_name, child in model.named_children():
             if child_name != model.base_model_prefix:

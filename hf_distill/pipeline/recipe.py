@@ -8,7 +8,7 @@ import itertools
 import typing
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
@@ -29,6 +29,9 @@ from hf_distill.pipeline.sections import (
 )
 from hf_distill.presets import find_preset
 from hf_distill.resources import resource_path
+
+if TYPE_CHECKING:
+    from hf_distill.tasks import Task
 
 
 class Recipe(Section):
@@ -274,10 +277,11 @@ def _check_training(recipe: Recipe) -> None:
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
 
-    head = find_task(recipe.task).head
+    task = find_task(recipe.task)
+    _settle_task(recipe, task)
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
-        build_objective(specification).fit_head(head)
+        build_objective(specification).fit_head(task.head)
     if recipe.recording is not None:
         Compression.parse(recipe.recording.compression)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
@@ -299,6 +303,24 @@ def _check_training(recipe: Recipe) -> None:
             options[option] = _as_type(types.get(option, float | bool), options[option], f"{section}.{option}")
             if recipe.recording is not None and option in OF_A_RUNNING_TEACHER and options[option]:
                 raise InputError(f"{section}.{option}: is for a teacher that is not recorded; add recording: null")
+
+
+def _settle_task(recipe: Recipe, task: type[Task]) -> None:
+    """Fill in what is different where models compute no task loss, and refuse what asks for one."""
+    from hf_distill.features.heads import Head
+
+    if task.default_objectives is not None and recipe.objectives is None:
+        recipe.objectives = list(task.default_objectives)
+    if task.head is not Head.VECTORS:
+        return
+    weights = {"task_weight": recipe.task_weight if recipe.objectives else None}
+    if recipe.intermediate is not None:
+        weights["intermediate.task_weight"] = recipe.intermediate.task_weight
+    for field, weight in weights.items():
+        if weight:
+            raise InputError(f"{field}: {task.name} has no task loss beside objectives; leave it out")
+    if recipe.objectives:
+        recipe.task_weight = 0.0
 
 
 def _as_type(kind: Any, value: Any, field: str) -> Any:

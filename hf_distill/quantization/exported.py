@@ -55,4 +55,6 @@ class ExportingBackend(QuantizationBackend):
         return config.model_type in TasksManager.get_supported_model_type_for_task("feature-extraction", self.exporter)
 
     def _class_name(self, task: Task) -> str:
-        return task.auto_model.replace("Auto", self.prefix, 1)
+        # Optimum names models without a head for what they are used for.
+        name = "AutoModelForFeatureExtraction" if task.auto_model == "AutoModel" else task.auto_model
+        return name.replace("Auto", self.prefix, 1)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,6 +59,14 @@ class Task(ABC):
     """What `transformers.pipeline` calls that."""
     scored_in_training: ClassVar[bool] = True
     """Whether `compute_metrics` can score a batch's logits alone."""
+    needs_labels: ClassVar[bool] = True
+    """Whether training rows without any label are a mistake."""
+    default_objectives: ClassVar[tuple[str, ...] | None] = None
+    """What the student learns where a recipe does not say; the trainer's own default by default."""
+    pooling: str | None = None
+    """What makes the vector of an input, where that is what the models are for: `"mean"` or `"first"`."""
+    card_tags: ClassVar[tuple[str, ...]] = ()
+    """What else a student's card is tagged with."""
 
     def __init__(self, columns: Mapping[str, str] | None = None, max_length: int | None = None):
         known = self.columns + self.optional_columns
@@ -83,6 +91,22 @@ class Task(ABC):
         """Load what makes a model's inputs of a row, from a folder or the Hub."""
         return getattr(transformers, self.auto_processor).from_pretrained(name)
 
+    def read_teacher(self, name: str | Path) -> None:  # noqa: B027 (most tasks have nothing to learn of it)
+        """
+        Take what the task must know of a teacher out of its files, in a folder or on the Hub.
+
+        Raises:
+            InputError: If the task cannot do with such a teacher.
+        """
+
+    def complete(self, folder: str | Path) -> None:  # noqa: B027 (most models need no more)
+        """Write, beside a model and what makes its inputs, what else its readers look for in the folder."""
+
+    @property
+    def loss(self) -> Callable[[Mapping[str, Any], Mapping[str, torch.Tensor]], torch.Tensor] | None:
+        """From a model's outputs and the batch to the task loss, where the models do not compute it themselves."""
+        return None
+
     @property
     def imports(self) -> str:
         """What `usage` imports from transformers."""
@@ -95,6 +119,10 @@ class Task(ABC):
             f"{kind} = {self.auto_processor}.from_pretrained({name})\n"
             f'predict = pipeline("{self.pipeline_tag}", model=model, {kind}={kind})\n'
         )
+
+    def loading_code(self, name: str) -> str | None:
+        """Return the Python lines that load and run a student called `name`, if a pipeline alone does not."""
+        return None
 
     def select_columns(self, data: DatasetDict) -> DatasetDict:
         """
@@ -208,6 +236,10 @@ class Task(ABC):
     @abstractmethod
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the encoded rows that have a label."""
+
+    def supervised(self, rows: Dataset) -> Dataset:
+        """Return what a model learns from without a teacher: of encoded training rows those that have a label."""
+        return self.labelled(rows)
 
     def head_options(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what a model's configuration must say of the labels."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from hf_distill.catalogue import Catalogue
 from hf_distill.tasks.base import Task
+from hf_distill.tasks.sentence_similarity import SentenceSimilarity
 from hf_distill.tasks.text_classification import TextClassification
 from hf_distill.tasks.token_classification import TokenClassification
 
-_CATALOGUE: Catalogue[type[Task]] = Catalogue("task", TextClassification, TokenClassification)
+_CATALOGUE: Catalogue[type[Task]] = Catalogue("task", TextClassification, TokenClassification, SentenceSimilarity)
 
 
 def list_tasks() -> list[type[Task]]:
@@ -23,7 +24,7 @@ def list_tasks() -> list[type[Task]]:
     ```python
     >>> from hf_distill import list_tasks
     >>> [task.name for task in list_tasks()]
-    ['text-classification', 'token-classification']
+    ['text-classification', 'token-classification', 'sentence-similarity']
     ```
     """
     return list(_CATALOGUE.values())
