@@ -118,10 +118,9 @@ class DistillationStage(Stage):
         rows = context.data.train if args.objectives else context.data.labelled
         done = train(context, self.name, inputs, student, teacher, args, rows, self._during(context, student))
         # Where labels are of pairs, and the student learns from texts, it reads none of them.
-        labels = (
-            {} if context.task.loss is not None and args.objectives else {"labelled_rows": len(context.data.labelled)}
-        )
-        return {**done, **labels, "task_weight": args.task_weight}
+        reads_labels = context.task.loss is None or not args.objectives
+        labelled = {"labelled_rows": len(context.data.labelled)} if reads_labels else {}
+        return {**done, **labelled, "task_weight": args.task_weight}
 
 
 class IntermediateStage(DistillationStage):

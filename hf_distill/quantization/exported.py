@@ -46,6 +46,10 @@ class ExportingBackend(QuantizationBackend):
             warnings.simplefilter("ignore")
             self.model_class(task).from_pretrained(checkpoint, export=True, **options).save_pretrained(folder)
 
+    def complete(self, folder: Path, task: Task) -> None:
+        """Write what other readers look for, who know the format; see [`Task.complete`]."""
+        task.complete(folder)
+
     def is_exported(self, config: PretrainedConfig) -> bool:
         """Say whether Optimum exports models of an architecture."""
         # The table of what can be exported is filled by this.

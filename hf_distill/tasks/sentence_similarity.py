@@ -31,10 +31,10 @@ class SentenceSimilarity(Task):
     """
     A vector for each text: the student learns the teacher's, from texts without any label.
 
-    Every text of a row, `text` and `text_pair` where there is one, is an encoded row of its own. Models are measured on
-    pairs with a score, any number of which the order counts: the cosine of a pair's vectors is what is predicted.
+    Every text of a row, `text` and `text_pair` where there is one, is an encoded row of its own. Models are measured
+    on pairs with a score, any number of which the order counts: the cosine of a pair's vectors is what is predicted.
     Pairs with a score in the training split are what the baseline, and a teacher that is fine-tuned, learn from: the
-    cosine should be the score, brought to 0 to 1.
+    cosine should be the score, brought to 0 to 1. Without any there is no baseline.
     """
 
     name = "sentence-similarity"
@@ -53,7 +53,7 @@ class SentenceSimilarity(Task):
     """What makes a text's vector out of its tokens: `"mean"` of them, or the `"first"`; as the teacher has it."""
 
     def has_head(self, config: PretrainedConfig) -> bool:
-        """Say whether a checkpoint is an encoder, without a head or with that of a language model, which is left out."""
+        """Say whether a checkpoint is an encoder without a head, or with a language model's, which is left out."""
         base = MODEL_MAPPING_NAMES.get(config.model_type)
         body = isinstance(base, str) and not config.is_encoder_decoder
         known = {base, f"{str(base).removesuffix('Model')}ForMaskedLM"}
@@ -82,10 +82,11 @@ class SentenceSimilarity(Task):
             # Length 1 comes next, so that a sum is as good as a mean.
             "first": 'states[range(len(states)), batch["attention_mask"].argmax(1)]',
         }[self.pooling]
+        cut = "truncation=True" if self.max_length is None else f"truncation=True, max_length={self.max_length}"
         return (
             f"tokenizer = {self.auto_processor}.from_pretrained({name})\n"
             'sentences = ["A man is playing a guitar.", "Someone is making music."]\n'
-            'batch = tokenizer(sentences, padding=True, truncation=True, return_tensors="pt")\n'
+            f'batch = tokenizer(sentences, padding=True, {cut}, return_tensors="pt")\n'
             "states = model(**batch).last_hidden_state.detach()\n"
             f"vectors = {pooled}\n"
             "vectors = vectors / vectors.norm(dim=1, keepdim=True)\n"
