@@ -12,7 +12,13 @@ from typing import Any
 import torch
 import yaml
 from datasets import ClassLabel, Dataset, Features, List, Value
-from transformers import BertConfig, BertForSequenceClassification, BertForTokenClassification, BertTokenizerFast
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    BertTokenizerFast,
+)
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 GOOD, BAD = ["good", "great", "fine"], ["bad", "awful", "dull"]
@@ -20,6 +26,12 @@ FILLERS = ["the", "film", "was", "a", "plot", "cast", "and", "its", "##ing", "in
 LABELS = ["neg", "pos"]
 TAGS = ["O", "B-PER", "B-LOC"]
 TAG_OF = {"anna": 1, "otto": 1, "rome": 2, "paris": 2}
+OF_TASK = {
+    "text-classification": ("texts", "teacher"),
+    "token-classification": ("words", "tagger"),
+    "sentence-similarity": ("pairs", "encoder"),
+}
+"""What the data files of a task begin with, and the folder of its teacher."""
 WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 
 
@@ -29,15 +41,14 @@ class Setup:
     Where the tiny things are.
 
     Args:
-        folder (`Path`): Holds `teacher/`, `tagger/`, and the data files of both tasks.
+        folder (`Path`): Holds `teacher/`, `tagger/`, `encoder/`, and the data files of all tasks.
     """
 
     folder: Path
 
     def content(self, task: str = "text-classification", **changes: Any) -> dict[str, Any]:
         """Return a recipe that takes a second; `changes` are `section__key=value`."""
-        texts = task == "text-classification"
-        kind, teacher = ("texts", "teacher") if texts else ("words", "tagger")
+        kind, teacher = OF_TASK[task]
         files = {split: str(self.folder / f"{kind}-{split}.parquet") for split in ("train", "test")}
         content = {
             "task": task,
@@ -87,6 +98,15 @@ def make_words(rows: int, seed: int) -> Dataset:
     return Dataset.from_dict({"tokens": tokens, "tags": tags}, features=features)
 
 
+def make_pairs(rows: int, seed: int) -> Dataset:
+    generator = random.Random(seed)
+    words = [generator.sample([*FILLERS, *GOOD, *BAD], 5) for _ in range(rows)]
+    kept = [generator.randrange(6) for _ in range(rows)]
+    others = [[*one[:number], *generator.choices(FILLERS, k=5 - number)] for one, number in zip(words, kept)]
+    texts = {"text": [" ".join(one) for one in words], "text_pair": [" ".join(other) for other in others]}
+    return Dataset.from_dict({**texts, "score": [float(number) for number in kept]})
+
+
 def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: list[str]) -> None:
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
@@ -104,11 +124,13 @@ def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: 
 
 
 def make_setup(folder: Path) -> Setup:
-    """Write teachers and data of both tasks."""
+    """Write teachers and data of all tasks."""
     vocabulary = [*SPECIAL, *GOOD, *BAD, *FILLERS]
     save_teacher(folder / "teacher", BertForSequenceClassification, LABELS, vocabulary)
     save_teacher(folder / "tagger", BertForTokenClassification, TAGS, vocabulary)
+    save_teacher(folder / "encoder", BertModel, LABELS, vocabulary)
     for split, rows in (("train", 96), ("test", 48)):
         make_texts(rows, seed=rows).to_parquet(folder / f"texts-{split}.parquet")
         make_words(rows, seed=rows).to_parquet(folder / f"words-{split}.parquet")
+        make_pairs(rows, seed=rows).to_parquet(folder / f"pairs-{split}.parquet")
     return Setup(folder)
