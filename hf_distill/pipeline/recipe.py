@@ -272,16 +272,20 @@ OF_A_RUNNING_TEACHER = frozenset({"teacher_dtype", "teacher_compile"})
 def _check_training(recipe: Recipe) -> None:
     # Imported here: these take seconds, and a recipe's own keys are checked without them.
     from hf_distill.compatibility import OLD_TRAINING_FIELDS
+    from hf_distill.features.heads import Head
     from hf_distill.knowledge.compression import Compression
     from hf_distill.objectives import build_objective
     from hf_distill.tasks import find_task
     from hf_distill.training_args import DistillationTrainingArguments
 
     task = find_task(recipe.task)
-    _settle_task(recipe, task)
+    if recipe.objectives is None and task.default_objectives is not None:
+        recipe.objectives = list(task.default_objectives)
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
         build_objective(specification).fit_head(task.head)
+    if task.head is Head.VECTORS:
+        _check_task_weight(recipe, task)
     if recipe.recording is not None:
         Compression.parse(recipe.recording.compression)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
@@ -305,14 +309,8 @@ def _check_training(recipe: Recipe) -> None:
                 raise InputError(f"{section}.{option}: is for a teacher that is not recorded; add recording: null")
 
 
-def _settle_task(recipe: Recipe, task: type[Task]) -> None:
-    """Fill in what is different where models compute no task loss, and refuse what asks for one."""
-    from hf_distill.features.heads import Head
-
-    if task.default_objectives is not None and recipe.objectives is None:
-        recipe.objectives = list(task.default_objectives)
-    if task.head is not Head.VECTORS:
-        return
+def _check_task_weight(recipe: Recipe, task: type[Task]) -> None:
+    """Refuse a task loss where the task's models compute none beside objectives, and write down that there is none."""
     weights = {"task_weight": recipe.task_weight if recipe.objectives else None}
     if recipe.intermediate is not None:
         weights["intermediate.task_weight"] = recipe.intermediate.task_weight

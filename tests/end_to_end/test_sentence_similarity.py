@@ -162,7 +162,8 @@ def test_sentence_transformers_loads_the_student(finished: Path) -> None:
 def test_texts_alone_teach_where_there_is_no_baseline(setup: Any, tmp_path: Path) -> None:
     rows = load_dataset("parquet", data_files=str(setup.folder / "pairs-train.parquet"), split="train")
     texts = str(tmp_path / "texts.parquet")
-    rows.select_columns(["text"]).to_parquet(texts)
+    alone = rows.map(lambda row: {"text_pair": None, "score": None}, features=rows.features)
+    alone.to_parquet(texts)
     content = setup.content(TASK)
     content["dataset"]["data_files"]["train"] = texts
     with pytest.raises(InputError, match="^baseline: learns from training rows with a score, and there are none"):
