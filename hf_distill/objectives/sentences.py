@@ -134,4 +134,5 @@ class SentenceCosine(SentenceObjective):
 
     def compare_vectors(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """Compare vectors `(batch, width)` and return losses `(batch,)`."""
-        return 1.0 - (normalised(student) * normalised(teacher)).sum(-1)
+        # Of vectors of length 1, half the squared distance, which is 0 where they are equal.
+        return 0.5 * (normalised(student) - normalised(teacher)).square().sum(-1)
