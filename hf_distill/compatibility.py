@@ -34,9 +34,10 @@ def last_state_is_the_models(model: PreTrainedModel) -> bool:
     """
     Say whether the last of a model's hidden states is what the model returns, and not what its last layer returns.
 
-    Some models have a norm between the two: 4.57 never counts it, 5.x does in models of text.
+    Some models have a norm between the two: 4.57 never counts it, 5.x does in models of text. In every version it
+    counts where a model of text has no head, and is there for what it returns.
     """
-    return TRANSFORMERS_5 and model.main_input_name == "input_ids"
+    return model.main_input_name == "input_ids" and (TRANSFORMERS_5 or model.base_model is model)
 
 
 def accumulation_divisor(trainer: Trainer) -> int:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -66,6 +66,8 @@ class DistillationTrainer(DurableTrainer):
             `hf://datasets/OWNER/NAME` where [`push_recording`] put one. May be left out if there are no objectives:
             then this is plain fine-tuning.
         args ([`DistillationTrainingArguments`], *optional*): The training arguments.
+        task_loss (`Callable`, *optional*): From the student's outputs and a batch with `labels` to the mean task loss
+            over these, for a student whose class computes none; the student's own by default.
         kwargs: Everything else that [`~transformers.Trainer`] takes.
 
     Raises:
@@ -95,6 +97,7 @@ class DistillationTrainer(DurableTrainer):
         model: PreTrainedModel | None = None,
         teacher_model: PreTrainedModel | KnowledgeSource | str | Path | None = None,
         args: DistillationTrainingArguments | None = None,
+        task_loss: Callable[[Mapping[str, Any], Mapping[str, torch.Tensor]], torch.Tensor] | None = None,
         **kwargs: Any,
     ):
         args = args if args is not None else DistillationTrainingArguments(output_dir="tmp_trainer")
@@ -102,7 +105,7 @@ class DistillationTrainer(DurableTrainer):
             raise InputError(f"args: must be DistillationTrainingArguments; got {type(args).__name__}")
         if teacher_model is not None and teacher_model is model:
             raise InputError("teacher_model: is the student itself; give copy.deepcopy(model)")
-        self.objectives = args.make_objectives()
+        self.objectives, self._task_loss = args.make_objectives(), task_loss
         self.teacher = as_source(teacher_model, args.teacher_dtype, args.teacher_compiler) if self.objectives else None
         super().__init__(model=model, args=args, **kwargs)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
@@ -283,13 +286,16 @@ class DistillationTrainer(DurableTrainer):
         knowledge: Features,
     ) -> tuple[torch.Tensor | None, Any]:
         """Return the model's task loss, if the batch has labels, and its outputs."""
-        inputs = self._for_student(inputs)
+        batch, inputs = inputs, self._for_student(inputs)
         if self.projections.reads_hidden_states:
             inputs["output_hidden_states"] = True
         # Label smoothing of a batch without a label divides 0 by 0, in the gradient too.
         if self.label_smoother is not None and Unit.LABEL in masks and not masks[Unit.LABEL].any():
             inputs.pop("labels")
         with self.projections.capturing(knowledge):
+            if self._task_loss is not None and "labels" in batch:
+                outputs = model(**inputs)
+                return self._task_loss(outputs, batch), outputs
             if any(name in inputs for name in self.label_names):
                 return super().compute_loss(model, inputs, return_outputs=True)
             return None, model(**inputs)

@@ -134,7 +134,10 @@ def _change_by_quantization(metric: str, quantized: ComparisonRow, student: Comp
         score = f"{name} keeps the student's {metric} ({quantized_score})"
     parts = []
     if quantized.agreement_with_student is not None:
-        parts.append(f"predicting as the student in {100 * quantized.agreement_with_student:.1f}%")
+        share = f"predicting as the student in {100 * quantized.agreement_with_student:.1f}%"
+        # Cosines are not equal or unequal, but ordered.
+        order = f"ordering pairs as the student (Spearman {quantized.agreement_with_student:.4f})"
+        parts.append(order if metric == "spearman" else share)
     size = _fraction(quantized.megabytes, student.megabytes)
     parts += [f"at {size} of its size"] if size else []
     if quantized.latency_batch_1 and student.latency_batch_1:

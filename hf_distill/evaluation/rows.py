@@ -26,7 +26,8 @@ class ComparisonRow:
         latency_batch_32 (`float`, *optional*): Median time of a batch of 32, in milliseconds.
         speedup_batch_1 (`float`, *optional*): The teacher's `latency_batch_1` divided by this model's.
         speedup_batch_32 (`float`, *optional*): The teacher's `latency_batch_32` divided by this model's.
-        agreement (`float`, *optional*): Share of predictions equal to the teacher's, from 0 to 1.
+        agreement (`float`, *optional*): Share of predictions equal to the teacher's, from 0 to 1; of sentence
+            embeddings, Spearman's correlation of the cosines of both.
         agreement_with_student (`float`, *optional*): Of a quantized model, the same against the student.
         precision (`str`, *optional*): Of a quantized model, what its weights are stored in, such as "int8".
     """

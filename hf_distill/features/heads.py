@@ -22,6 +22,12 @@ class Head(str, Enum):
     """Values as they are: the outputs of a regression."""
     SPAN = "span"
     """Where an answer begins and where it ends, `(batch, tokens, 2)`: a softmax over the tokens each."""
+    VECTORS = "vectors"
+    """There are none: the model ends with its hidden states."""
+
+
+WITH_LOGITS = frozenset(Head) - {Head.VECTORS}
+"""The heads that give logits."""
 
 
 def read_logits(outputs: Mapping[str, Any]) -> torch.Tensor | None:
@@ -50,6 +56,8 @@ def head_of(config: PretrainedConfig, architecture: str | None = None) -> Head:
     architecture = architecture or (config.architectures or [""])[0]
     if architecture.endswith("ForQuestionAnswering"):
         return Head.SPAN
+    if architecture.endswith("Model"):
+        return Head.VECTORS
     if not architecture.endswith("ForSequenceClassification"):
         return Head.CLASSES
     if config.problem_type == "multi_label_classification":

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from hf_distill.compatibility import last_state_is_the_models
 from hf_distill.errors import InputError
 from hf_distill.features.attention import PARTS, AttentionCapture, AttentionStates
 from hf_distill.features.features import Features, Needs
@@ -237,5 +238,8 @@ def _add_features(student: nn.Module, args: tuple, outputs: Any) -> dict[str, An
     if projections is None or not projections.enabled or not projections.is_needed:
         return None
     result = dict(outputs)
-    result[OUTPUT_KEY] = projections(result.pop("hidden_states", ()))
+    states = result.pop("hidden_states", ())
+    if states and "last_hidden_state" in result and last_state_is_the_models(student):
+        states = (*states[:-1], result["last_hidden_state"])
+    result[OUTPUT_KEY] = projections(states)
     return result

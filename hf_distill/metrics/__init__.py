@@ -4,7 +4,11 @@
 from __future__ import annotations
 
 from hf_distill.metrics.classification import F1, Accuracy, Precision, Recall, compute_classification_metrics
-from hf_distill.metrics.correlation import RegressionScores, compute_regression_metrics, rank_correlation
+from hf_distill.metrics.correlation import (
+    RegressionScores,
+    compute_correlation_metrics,
+    compute_regression_metrics,
+)
 from hf_distill.metrics.in_memory import InMemoryMetric
 from hf_distill.metrics.multi_label import MultiLabelScores, compute_multi_label_metrics
 from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics
@@ -19,8 +23,8 @@ __all__ = [
     "RegressionScores",
     "Seqeval",
     "compute_classification_metrics",
+    "compute_correlation_metrics",
     "compute_multi_label_metrics",
     "compute_regression_metrics",
     "compute_tagging_metrics",
-    "rank_correlation",
 ]

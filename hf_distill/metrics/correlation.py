@@ -3,9 +3,6 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-
 import datasets
 import evaluate
 import numpy as np
@@ -14,22 +11,43 @@ from numpy.typing import ArrayLike
 from hf_distill.metrics.in_memory import InMemoryMetric
 
 
-def rank_correlation(one: ArrayLike, other: ArrayLike) -> float:
-    """
-    Return Spearman's rank correlation, from -1 to 1; NaN where one side is constant.
+def compute_correlation_metrics(predictions: ArrayLike, references: ArrayLike) -> dict[str, float]:
+    """Compute the rank correlation of Spearman and the linear correlation of Pearson.
+
+    Where all predictions, or all references, are the same there is no correlation to tell, and both are 0.
 
     Args:
-        one (`ArrayLike` of shape `(rows,)`): Numbers.
-        other (`ArrayLike` of shape `(rows,)`): As many numbers.
+        predictions (`ArrayLike` of shape `(rows,)`): Predicted number of each row.
+        references (`ArrayLike` of shape `(rows,)`): True number of each row.
 
-    Source: `scipy.stats.spearmanr`.
+    Returns:
+        `dict[str, float]`: `spearman` and `pearson`, in [-1, 1].
+
+    Raises:
+        ValueError: If the inputs are not one number per row of the same number of rows, at least one.
+
+    Example:
+
+    ```py
+    >>> from hf_distill.metrics import compute_correlation_metrics
+    >>> compute_correlation_metrics(predictions=[0.1, 0.2, 0.9], references=[0, 1, 2])["spearman"]
+    1.0
+    ```
     """
-    from scipy.stats import spearmanr
+    from scipy import stats
 
-    with warnings.catch_warnings():
-        # That a constant has no correlation is told by the NaN.
-        warnings.simplefilter("ignore")
-        return float(spearmanr(one, other).statistic)
+    predictions, references = np.asarray(predictions, np.float64), np.asarray(references, np.float64)
+    if predictions.ndim != 1 or predictions.shape != references.shape or len(predictions) == 0:
+        raise ValueError(
+            f"expected one prediction and one reference for each row, got shapes {predictions.shape} and "
+            f"{references.shape}"
+        )
+    if np.ptp(predictions) == 0 or np.ptp(references) == 0:
+        return {"spearman": 0.0, "pearson": 0.0}
+    return {
+        "spearman": float(stats.spearmanr(predictions, references).statistic),
+        "pearson": float(stats.pearsonr(predictions, references).statistic),
+    }
 
 
 def compute_regression_metrics(predictions: ArrayLike, references: ArrayLike) -> dict[str, float]:
@@ -40,7 +58,7 @@ def compute_regression_metrics(predictions: ArrayLike, references: ArrayLike) ->
         references (`ArrayLike` of shape `(rows,)`): True number of each row; rows with NaN are left out.
 
     Returns:
-        `dict[str, float]`: `spearman` and `pearson`, from -1 to 1 (NaN where one side is constant), `mse` and `mae`.
+        `dict[str, float]`: `spearman` and `pearson`, in [-1, 1], `mse` and `mae`.
 
     Raises:
         ValueError: If there are fewer than two rows with a number, or the numbers of rows differ.
@@ -53,7 +71,6 @@ def compute_regression_metrics(predictions: ArrayLike, references: ArrayLike) ->
     1.0
     ```
     """
-    from scipy.stats import pearsonr
     from sklearn.metrics import mean_absolute_error, mean_squared_error
 
     predicted, true = np.asarray(predictions, dtype=float), np.asarray(references, dtype=float)
@@ -65,10 +82,8 @@ def compute_regression_metrics(predictions: ArrayLike, references: ArrayLike) ->
     predicted, true = predicted[known], true[known]
     if len(true) < 2:
         raise ValueError(f"references has {len(true)} rows with a number, give at least two")
-    constant = predicted.min() == predicted.max() or true.min() == true.max()
     return {
-        "spearman": rank_correlation(predicted, true),
-        "pearson": math.nan if constant else float(pearsonr(predicted, true).statistic),
+        **compute_correlation_metrics(predicted, true),
         "mse": float(mean_squared_error(true, predicted)),
         "mae": float(mean_absolute_error(true, predicted)),
     }

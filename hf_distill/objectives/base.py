@@ -15,7 +15,7 @@ from transformers import PretrainedConfig
 from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView, Progress
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.heads import Head
+from hf_distill.features.heads import WITH_LOGITS, Head
 from hf_distill.features.layer_map import LayerPairs
 from hf_distill.features.units import Unit
 from hf_distill.objectives.focus import Focus
@@ -127,6 +127,11 @@ class Objective(ABC):
         Raises:
             InputError: If the objective cannot compare such logits.
         """
+        if head is Head.VECTORS and head not in self.heads:
+            raise InputError(
+                f"objective {self.name}: compares logits, and the models of the task give none; choose one on vectors "
+                "or hidden states, such as sentence_cosine"
+            )
         if head not in self.heads:
             known = " or ".join(sorted(entry.value for entry in self.heads))
             raise InputError(
@@ -134,8 +139,8 @@ class Objective(ABC):
             )
         if self.focus is not None and head is not Head.CLASSES:
             raise InputError(
-                f"objective {self.name}: focus goes by the teacher's probabilities of classes, and the logits of the "
-                f"task are {head.value}; leave it out"
+                f"objective {self.name}: focus goes by the teacher's probabilities of classes, and the task's models "
+                f"give {head.value}; leave it out"
             )
         self._head = head
 
@@ -197,6 +202,7 @@ class LogitsObjective(Objective):
     """An objective on the logits: one loss per example, or per predicted token where the logits are per token."""
 
     reads: ClassVar[str] = "logits"
+    heads: ClassVar[frozenset[Head]] = WITH_LOGITS
 
     @property
     def needs(self) -> Needs:

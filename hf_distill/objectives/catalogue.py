@@ -22,6 +22,7 @@ from hf_distill.objectives.logits import LogitsBCE, LogitsCE, LogitsKL, LogitsMS
 from hf_distill.objectives.logits_correlation import DIST
 from hf_distill.objectives.logits_decoupled import DKD
 from hf_distill.objectives.relations import RKDAngle, RKDDistance, Similarity
+from hf_distill.objectives.sentences import SentenceCosine, SentenceMSE
 
 ObjectiveSpecification = str | Mapping[str, Any] | Objective
 
@@ -30,6 +31,7 @@ _CATALOGUE: Catalogue[type[Objective]] = Catalogue(
     LogitsKL, LogitsCE, DKD, DIST, LogitsMSE, LogitsBCE, RegressionMSE,
     HiddenMSE, HiddenCosine, EmbeddingMSE, PKD, NST, FSP,
     AttentionMSE, AttentionKL, MiniLM, MiniLMv2,
+    SentenceMSE, SentenceCosine,
     RKDDistance, RKDAngle, Similarity, CRD,
 )  # fmt: skip
 

@@ -28,9 +28,9 @@ def write_cards(context: Context) -> list[str]:
     folder = context.run.folder
     report = read_report(folder)
     common = _common(context, report)
-    code = context.task.loading_code(common["model_name"])
-    card = CardContents(kind="student", model_key="student", loading_code=code, **common)
-    written = [write_card(card, folder / "student")]
+    task, code = context.task, context.task.loading_code(common["model_name"])
+    student = CardContents(kind="student", model_key="student", loading_code=code, tags=task.card_tags, **common)
+    written = [write_card(student, folder / "student")]
     for section in context.recipe.quantization:
         key = f"quantized/{section.backend}"
         if key in report:

@@ -45,6 +45,7 @@ def quantize_checkpoint(model: str, options: dict[str, Any], folder: Path | None
         )
     config = load_config(origin, "MODEL")
     task = _task_of(config, model)
+    task.read_teacher(origin)
     backend.check(model)
     backend.check_model(config, section.options)
     load_processor(origin, task, "MODEL")
@@ -56,6 +57,7 @@ def quantize_checkpoint(model: str, options: dict[str, Any], folder: Path | None
         with folder_written_aside(folder) as written, scratch_folder(folder) as aside:
             checkpoint = _at_hand(origin, task, aside)
             backend.quantize(checkpoint, written, task, section.options)
+            backend.complete(written, task)
             before, now = size_on_disk(checkpoint), size_on_disk(written)
     except OSError as error:
         # transformers has no number for what is wrong with a checkpoint, as the system has for what is with a disk.

@@ -11,6 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from hf_distill.errors import InputError
 from hf_distill.objectives import build_objective
+from hf_distill.objectives.sentences import SentenceObjective
 from hf_distill.pipeline.data import TaskData, load_raw, prepare_data, settle_labels
 from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.models import check_same_inputs, load_config, load_model, load_processor, resolve_model
@@ -104,6 +105,7 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
     origin = resolve_model(recipe.teacher.model, "teacher.model")
     config = load_config(origin, "teacher.model")
     task, raw, names = load_raw(recipe)
+    task.read_teacher(origin)
     if recipe.teacher.fine_tune is None and not task.has_head(config):
         head = (config.architectures or ["none"])[0]
         raise InputError(
@@ -139,7 +141,13 @@ def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, proces
     student = student_config(origin, **section.model_dump(exclude={"model"}))
     intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
     for specification in [*(recipe.objectives or []), *intermediate]:
-        build_objective(specification).bind(student, teacher)
+        objective = build_objective(specification)
+        objective.bind(student, teacher)
+        if isinstance(objective, SentenceObjective) and task.pooling not in (None, objective.pooling):
+            raise InputError(
+                f"objectives: {objective.name} compares vectors by pooling {objective.pooling}, and the teacher's are "
+                f"by {task.pooling}; write pooling: {task.pooling}"
+            )
     return student
 
 

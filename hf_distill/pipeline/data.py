@@ -31,7 +31,7 @@ class TaskData:
         task ([`Task`]): The task.
         names (`list[str]`): Label names, by the id that the models use; none where the task has no classes.
         train (`Dataset`): Encoded training rows, those without a label included.
-        labelled (`Dataset`): The training rows with a label.
+        labelled (`Dataset`): What a model learns from without a teacher: the training rows with a label.
         evaluation (`Dataset`): Encoded rows that the models are measured on.
         evaluation_split (`str`): Which split those are.
         validation (`Dataset`, *optional*): Encoded rows for evaluation during training.
@@ -136,18 +136,18 @@ def prepare_data(
         names,
         order,
     )
-    if section.labels_per_class is not None and not names:
-        raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
     if section.labels_per_class is not None:
+        if not names:
+            raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
     encoded = settle_cut(task, encoded, section, counts)
     if "transfer" in encoded:
         encoded["train"] = concatenate_datasets([encoded["train"], encoded.pop("transfer")])
     encoded |= {name: task.evaluation_rows(rows, processor) for name, rows in encoded.items() if name != "train"}
-    labelled, measured = task.labelled(encoded["train"]), task.labelled(encoded[split])
+    labelled, measured = task.supervised(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
-        if len(rows) == 0:
+        if len(rows) == 0 and (task.needs_labels or rows is measured):
             raise InputError(f"dataset: the split {role!r} has no row with a label; it needs some")
     return TaskData(
         task=task,
@@ -182,8 +182,6 @@ def _bytes_of(value: Any) -> bytes:
 
 
 def _hide_labels(task: Task, rows: Dataset, section: DatasetSection) -> Dataset:
-    if task.label_column not in rows.column_names:
-        raise InputError(f"dataset.labels_per_class: {task.name} has no labels to hide; leave it out")
     labels = rows[task.label_column]
     feature = rows.features[task.label_column]
     if any(isinstance(label, list) for label in labels):

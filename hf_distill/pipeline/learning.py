@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
+from hf_distill.errors import InputError
 from hf_distill.files import move_folder
 from hf_distill.knowledge.record import record_knowledge
 from hf_distill.knowledge.recorded import RecordedTeacher
@@ -26,6 +27,19 @@ from hf_distill.training_args import DistillationTrainingArguments
 logger = logging.getLogger(__name__)
 
 
+def check_labelled(context: Context, field: str, remedy: str) -> None:
+    """
+    Check that there is something to learn from without a teacher.
+
+    Raises:
+        InputError: If no training row has a label; `field` is the recipe's, `remedy` what would be right.
+    """
+    if len(context.data.labelled) == 0:
+        raise InputError(
+            f"{field}: learns from training rows with a {context.task.label_column}, and there are none; {remedy}"
+        )
+
+
 class TeacherStage(Stage):
     """Fine-tune the teacher on the labelled rows."""
 
@@ -38,6 +52,7 @@ class TeacherStage(Stage):
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
+        check_labelled(context, "teacher.fine_tune", "leave it out")
         self._arguments(context, context.run.folder)
 
     def inputs(self, context: Context) -> Any:
@@ -60,7 +75,8 @@ class DistillationStage(Stage):
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
-        self._arguments(context, context.run.folder)
+        if not self._arguments(context, context.run.folder).objectives:
+            check_labelled(context, "objectives", "name some, which need no labels")
 
     def inputs(self, context: Context) -> Any:
         """Everything of the recipe that teaches."""
@@ -110,9 +126,12 @@ class DistillationStage(Stage):
         if RecordingStage().is_wanted(context):
             teacher = RecordedTeacher(recording, teacher)
         # A row without a label teaches nothing where there is no objective.
-        rows = rows if args.objectives else context.task.labelled(rows)
+        rows = rows if args.objectives else context.task.supervised(rows)
         done = train(context, self.name, inputs, student, teacher, args, rows, self._during(context, student))
-        return {**done, "labelled_rows": labelled, "task_weight": args.task_weight}
+        # Where labels are of pairs, and the student learns from texts, it reads none of them.
+        reads_labels = context.task.loss is None or not args.objectives
+        told = {"labelled_rows": labelled} if reads_labels else {}
+        return {**done, **told, "task_weight": args.task_weight}
 
 
 class IntermediateStage(DistillationStage):
@@ -219,6 +238,7 @@ class BaselineStage(Stage):
 
     def check(self, context: Context) -> None:
         """Make the training arguments once."""
+        check_labelled(context, "baseline", "write baseline: null")
         self._arguments(context, context.run.folder, steps=1)
 
     def inputs(self, context: Context) -> Any:

@@ -281,10 +281,12 @@ def _check_training(recipe: Recipe) -> None:
     from hf_distill.training_args import DistillationTrainingArguments
 
     task = find_task(recipe.task)
-    _check_task(recipe, task)
+    if recipe.objectives is None and task.default_objectives is not None:
+        recipe.objectives = list(task.default_objectives)
     stages = [recipe.objectives or [], recipe.intermediate.objectives if recipe.intermediate else []]
     for specification in itertools.chain(*stages):
         build_objective(specification).fit_head(task.head)
+    _check_task(recipe, task)
     if recipe.recording is not None:
         Compression.parse(recipe.recording.compression)
     known = {entry.name for entry in dataclasses.fields(DistillationTrainingArguments) if entry.init}
@@ -322,6 +324,20 @@ def _check_task(recipe: Recipe, task: type[Task]) -> None:
             f"recording: {task.name} draws new masks in every epoch, and what the teacher says of one draw does not "
             "hold for the next; add recording: null"
         )
+    if task.head is Head.VECTORS:
+        _check_task_weight(recipe, task)
+
+
+def _check_task_weight(recipe: Recipe, task: type[Task]) -> None:
+    """Refuse a task loss where the task's models compute none beside objectives, and write down that there is none."""
+    weights = {"task_weight": recipe.task_weight if recipe.objectives else None}
+    if recipe.intermediate is not None:
+        weights["intermediate.task_weight"] = recipe.intermediate.task_weight
+    for field, weight in weights.items():
+        if weight:
+            raise InputError(f"{field}: {task.name} has no task loss beside objectives; leave it out")
+    if recipe.objectives:
+        recipe.task_weight = 0.0
 
 
 def _as_type(kind: Any, value: Any, field: str) -> Any:

@@ -13,6 +13,7 @@ from hf_distill.pipeline.learning import BaselineStage, IntermediateStage, Recor
 from hf_distill.pipeline.measure import evaluate_run
 from hf_distill.pipeline.quantize import quantize_student
 from hf_distill.pipeline.stage import Stage
+from hf_distill.quantization import find_backend
 
 
 class QuantizationStage(Stage):
@@ -41,6 +42,7 @@ class QuantizationStage(Stage):
             target = context.run.folder / "quantized" / section.backend
             with folder_written_aside(target) as folder:
                 budgets[section.backend] = quantize_student(context, section, source, folder)
+                find_backend(section.backend).complete(folder, context.task)
             if better is not None:
                 budgets[section.backend]["finishing"] = better
         return {"backends": list(budgets), "budgets": budgets}

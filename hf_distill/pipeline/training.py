@@ -19,6 +19,7 @@ from hf_distill.files import folder_written_aside
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.pipeline.context import Context
 from hf_distill.processes import from_main, processes
+from hf_distill.tasks import Task
 from hf_distill.trainer import DistillationTrainer
 from hf_distill.training_args import DistillationTrainingArguments
 
@@ -120,6 +121,8 @@ def train(
     args.run_name = f"{context.run.folder.name}-{stage}"
     task, names = context.task, context.data.names
 
+    # What only the task's own loss reads, the model's forward does not name.
+    args.remove_unused_columns = args.remove_unused_columns and task.loss is None
     score = partial(task.compute_metrics, names=names) if task.scored_in_training else None
     collator = task.collator(context.processor)
     trainer = DistillationTrainer(
@@ -132,13 +135,14 @@ def train(
         processing_class=context.processor,
         compute_metrics=score,
         callbacks=[collator] if isinstance(collator, TrainerCallback) else None,
+        task_loss=task.loss,
     )
     checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
     if checkpoint is not None and processes().is_main_process:
         logger.warning("Continuing %s from %s", stage, checkpoint.name)
     with during or nullcontext():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    _write_model(trainer, context.run.folder / stage)
+    _write_model(trainer, context.run.folder / stage, task)
     if processes().is_main_process:
         context.run.remove_checkpoints(stage)
     # As the trainer has them: a layer map that was measured is told.
@@ -146,8 +150,8 @@ def train(
     return {"steps": trainer.state.global_step, "train_rows": len(rows), "objectives": objectives}
 
 
-def _write_model(trainer: DistillationTrainer, folder: Path) -> None:
-    """Write the trained model and what makes its inputs."""
+def _write_model(trainer: DistillationTrainer, folder: Path, task: Task) -> None:
+    """Write the trained model, what makes its inputs and what else its readers look for."""
     # Where processes hold parts of the model, all of them must give theirs.
     sharded = trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled
     weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if sharded else None
@@ -155,4 +159,5 @@ def _write_model(trainer: DistillationTrainer, folder: Path) -> None:
         with folder_written_aside(folder) as aside:
             trainer.model.save_pretrained(aside, state_dict=weights)
             trainer.processing_class.save_pretrained(aside)
+            task.complete(aside)
     processes().wait_for_everyone()

@@ -67,6 +67,7 @@ class CardContents:
         training_seconds (`float`, *optional*): Time of the training, in seconds.
         seed (`int`, *optional*, defaults to the report's): Seed of the training.
         citations (`Mapping[str, str]`, *optional*, defaults to none): Paper of each objective, by its name.
+        tags (`Sequence[str]`, *optional*, defaults to none): Tags beside those of every card.
         figure (`str`, *optional*): File name of the comparison's picture, if it is published beside the card.
     """
 
@@ -98,6 +99,7 @@ class CardContents:
     training_seconds: float | None = None
     seed: int | None = None
     citations: Mapping[str, str] = field(default_factory=dict)
+    tags: Sequence[str] = ()
     figure: str | None = None
 
 
@@ -205,7 +207,7 @@ def _metadata(contents: CardContents, row: ComparisonRow) -> ModelCardData:
         base_model=contents.base_model,
         datasets=[contents.dataset_id] if contents.dataset_id else None,
         metrics=[name for name in row.scores if not is_error(name)] or None,
-        tags=["distillation", "hf_distill", *_quantization_tags(row)],
+        tags=["distillation", "hf_distill", *contents.tags, *_quantization_tags(row)],
         model_name=contents.model_name if results else None,
         eval_results=results or None,
         **relation,

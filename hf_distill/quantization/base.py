@@ -158,6 +158,9 @@ class QuantizationBackend(ABC):
         with scratch_folder(folder) as aside, without_chatter():
             self.prepare(checkpoint, aside, task, options, rows).write(folder)
 
+    def complete(self, folder: Path, task: Task) -> None:  # noqa: B027 (others' readers do not know every format)
+        """Write, beside a quantized model, what its other readers look for; see [`Task.complete`]."""
+
     @abstractmethod
     def load(self, folder: Path, task: Task) -> Any:
         """Load what was written."""

@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 
 def products_of_body(model: PreTrainedModel) -> dict[str, nn.Linear]:
     """Return the layers of a model's body that multiply with what was learnt, by name."""
-    body = f"{model.base_model_prefix}."
+    # A model without a head is all body.
+    body = f"{model.base_model_prefix}." if model.base_model is not model else ""
     return {
         name: module
         for name, module in model.named_modules()

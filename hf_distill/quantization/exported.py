@@ -46,6 +46,10 @@ class ExportingBackend(QuantizationBackend):
             warnings.simplefilter("ignore")
             self.model_class(task).from_pretrained(checkpoint, export=True, **options).save_pretrained(folder)
 
+    def complete(self, folder: Path, task: Task) -> None:
+        """Write what other readers look for, who know the format; see [`Task.complete`]."""
+        task.complete(folder)
+
     def is_exported(self, config: PretrainedConfig) -> bool:
         """Say whether Optimum exports models of an architecture."""
         # The table of what can be exported is filled by this.
@@ -55,4 +59,6 @@ class ExportingBackend(QuantizationBackend):
         return config.model_type in TasksManager.get_supported_model_type_for_task("feature-extraction", self.exporter)
 
     def _class_name(self, task: Task) -> str:
-        return task.auto_model.replace("Auto", self.prefix, 1)
+        # Optimum names models without a head for what they are used for.
+        name = "AutoModelForFeatureExtraction" if task.auto_model == "AutoModel" else task.auto_model
+        return name.replace("Auto", self.prefix, 1)

@@ -94,10 +94,10 @@ def load_graph(folder: Path) -> Any:
 
 def nodes_of_head(graph: Any) -> list[str]:
     """Return the names of the head's matrix products."""
-    # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul. Of a node with another
-    # name nothing is known, and it is quantized.
+    # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul, or /layers.0/mlp/MatMul
+    # of a model without a head. Of a node with another name nothing is known, and it is quantized.
     products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
-    return outside_body({name: name.split("/")[1] for name in products if name.startswith("/")})
+    return outside_body({name: name.split("/")[1].partition(".")[0] for name in products if name.startswith("/")})
 
 
 def products_with_weights(graph: Any, without: Collection[str]) -> list[str]:

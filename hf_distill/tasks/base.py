@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -73,6 +73,14 @@ class Task(ABC):
     """Keys of a recipe's `dataset` that are for it alone; arguments of its class."""
     draws_rows: ClassVar[bool] = False
     """Whether training rows are another draw in every epoch, of which nothing can be recorded beforehand."""
+    needs_labels: ClassVar[bool] = True
+    """Whether training rows without any label are a mistake."""
+    default_objectives: ClassVar[tuple[str, ...] | None] = None
+    """What the student learns where a recipe does not say; the trainer's own default by default."""
+    pooling: str | None = None
+    """What makes the vector of an input, where that is what the models are for: `"mean"` or `"first"`."""
+    card_tags: ClassVar[tuple[str, ...]] = ()
+    """What else a student's card is tagged with."""
 
     def __init__(self, columns: Mapping[str, str | list[str]] | None = None, max_length: int | None = None):
         known = self.columns + self.optional_columns
@@ -98,6 +106,22 @@ class Task(ABC):
     def load_processor(self, name: str | Path) -> Processor:
         """Load what makes a model's inputs of a row, from a folder or the Hub."""
         return getattr(transformers, self.auto_processor).from_pretrained(name)
+
+    def read_teacher(self, name: str | Path) -> None:  # noqa: B027 (most tasks have nothing to learn of it)
+        """
+        Take what the task must know of a teacher out of its files, in a folder or on the Hub.
+
+        Raises:
+            InputError: If the task cannot do with such a teacher.
+        """
+
+    def complete(self, folder: str | Path) -> None:  # noqa: B027 (most models need no more)
+        """Write, beside a model and what makes its inputs, what else its readers look for in the folder."""
+
+    @property
+    def loss(self) -> Callable[[Mapping[str, Any], Mapping[str, torch.Tensor]], torch.Tensor] | None:
+        """From a model's outputs and the batch to the task loss, where the models do not compute it themselves."""
+        return None
 
     @property
     def imports(self) -> str:
@@ -248,6 +272,10 @@ class Task(ABC):
     @abstractmethod
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the encoded rows that have a label."""
+
+    def supervised(self, rows: Dataset) -> Dataset:
+        """Return what a model learns from without a teacher: of encoded training rows those that have a label."""
+        return self.labelled(rows)
 
     def head_options(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what a model's configuration must say of the labels."""

@@ -15,7 +15,7 @@ from transformers import EvalPrediction
 from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.features.units import IGNORED_LABEL
-from hf_distill.metrics import compute_regression_metrics, rank_correlation
+from hf_distill.metrics import compute_correlation_metrics, compute_regression_metrics
 from hf_distill.tasks.text_classification import TextClassification
 
 
@@ -50,7 +50,7 @@ class TextRegression(TextClassification):
 
     def agreement(self, one: Sequence[Any], other: Sequence[Any]) -> float:
         """Return the rank correlation of what two models predict."""
-        return rank_correlation(one, other)
+        return compute_correlation_metrics(one, other)["spearman"]
 
     def head_options(self, names: Sequence[str]) -> dict[str, Any]:
         """Return what a model's configuration must say of the number."""

@@ -22,7 +22,7 @@ from hf_distill.quantization import find_backend
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "pipeline"))
-from tiny import BAD, FILLERS, GOOD, SPECIAL, WIDTHS, save_teacher
+from tiny import BAD, FILLERS, GOOD, SPECIAL, WIDTHS, save_teacher  # noqa: E402
 
 
 def works(backend: str) -> bool:

@@ -42,6 +42,8 @@ OBJECTIVES: dict[str, Entry] = {
     "hidden_cosine": Entry(),
     "embedding_mse": Entry(),
     "pkd": Entry({"layers": LAYERS}),
+    "sentence_mse": Entry({"layers": LAYERS}),
+    "sentence_cosine": Entry({"pooling": "first"}),
     "nst": Entry({"layers": LAYERS}),
     "fsp": Entry({"layers": LAYERS}),
     "attention_mse": Entry({"layers": [[1, 2], [2, 4]]}),

@@ -168,6 +168,15 @@ def similarity(student: np.ndarray, teacher: np.ndarray) -> float:
     return total / max(len(student), 1) ** 2
 
 
+def sentence_mse(student: Vector, teacher: Vector) -> float:
+    return mean_squared_difference(student, teacher)
+
+
+def sentence_cosine(student: Vector, teacher: Vector) -> float:
+    product = sum(s * t for s, t in zip(student, teacher))
+    return 1 - product / math.sqrt(sum(s * s for s in student) * sum(t * t for t in teacher))
+
+
 def mean_of_tokens(states: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """A vector for each example with a real token."""
     return np.array([rows[real].sum(0) / real.sum() for rows, real in zip(states, mask) if real.any()])

@@ -18,6 +18,7 @@ from transformers import (
     BertForMultipleChoice,
     BertForSequenceClassification,
     BertForTokenClassification,
+    BertModel,
     BertTokenizerFast,
 )
 
@@ -37,6 +38,7 @@ KINDS = {
     "token-classification": ("words", "tagger"),
     "multiple-choice": ("choices", "chooser"),
     "fill-mask": ("texts", "filler"),
+    "sentence-similarity": ("pairs", "encoder"),
 }
 """The data and the teacher of each task."""
 
@@ -131,6 +133,15 @@ def make_choices(rows: int, seed: int) -> Dataset:
     return Dataset.from_dict({"text": texts, "choices": choices, "label": labels})
 
 
+def make_pairs(rows: int, seed: int) -> Dataset:
+    generator = random.Random(seed)
+    words = [generator.sample([*FILLERS, *GOOD, *BAD], 5) for _ in range(rows)]
+    kept = [generator.randrange(6) for _ in range(rows)]
+    others = [[*one[:number], *generator.choices(FILLERS, k=5 - number)] for one, number in zip(words, kept)]
+    texts = {"text": [" ".join(one) for one in words], "text_pair": [" ".join(other) for other in others]}
+    return Dataset.from_dict({**texts, "score": [float(number) for number in kept]})
+
+
 def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: list[str], **options: Any) -> None:
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
@@ -158,10 +169,12 @@ def make_setup(folder: Path) -> Setup:
     save_teacher(folder / "rater", BertForSequenceClassification, ["LABEL_0"], vocabulary)
     save_teacher(folder / "chooser", BertForMultipleChoice, ["LABEL_0"], vocabulary)
     save_teacher(folder / "filler", BertForMaskedLM, LABELS, vocabulary)
+    save_teacher(folder / "encoder", BertModel, LABELS, vocabulary)
     for split, rows in (("train", 96), ("test", 48)):
         make_texts(rows, seed=rows).to_parquet(folder / f"texts-{split}.parquet")
         make_words(rows, seed=rows).to_parquet(folder / f"words-{split}.parquet")
         make_topics(rows, seed=rows).to_parquet(folder / f"topics-{split}.parquet")
         make_numbers(rows, seed=rows).to_parquet(folder / f"numbers-{split}.parquet")
         make_choices(rows, seed=rows).to_parquet(folder / f"choices-{split}.parquet")
+        make_pairs(rows, seed=rows).to_parquet(folder / f"pairs-{split}.parquet")
     return Setup(folder)
