@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer, BertConfig, BertModel
+from transformers import AutoTokenizer, BertConfig, BertForNextSentencePrediction
 
 from hf_distill.quantization import find_backend
 
@@ -80,13 +80,15 @@ def test_no_such_checkpoint(name: str, message: str, command: Callable) -> None:
 
 @needs_quanto
 def test_a_checkpoint_without_a_known_head(checkpoint: Path, command: Callable, tmp_path: Path) -> None:
-    BertModel(BertConfig(vocab_size=9, hidden_size=4, num_attention_heads=1, num_hidden_layers=1)).save_pretrained(
-        tmp_path / "headless"
-    )
-    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(tmp_path / "headless")
-    result = command("quantize", tmp_path / "headless", "--backend", "quanto")
+    config = BertConfig(vocab_size=9, hidden_size=4, num_attention_heads=1, num_hidden_layers=1)
+    BertForNextSentencePrediction(config).save_pretrained(tmp_path / "other")
+    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(tmp_path / "other")
+    result = command("quantize", tmp_path / "other", "--backend", "quanto")
     assert result.status == 2
-    assert "was saved as BertModel, which has no head of a known task (text-classification" in result.err
+    assert (
+        "was saved as BertForNextSentencePrediction, which has no head of a known task (text-classification"
+        in result.err
+    )
 
 
 @needs_quanto
