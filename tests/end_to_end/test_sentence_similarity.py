@@ -195,6 +195,14 @@ def test_labels_alone_teach_where_there_are_no_objectives(setup: Any, tmp_path: 
     assert (stage["train_rows"], stage["labelled_rows"], stage["task_weight"]) == (96, 96, 1)
 
 
+def test_rows_that_are_evaluated_in_training_need_no_loss(setup: Any, tmp_path: Path) -> None:
+    content = setup.content(TASK, training__eval_strategy="steps", training__eval_steps=2, baseline=None)
+    files = content["dataset"]["data_files"]
+    files["validation"] = files["test"]
+    run_recipe(parse_recipe(content), tmp_path / "run", until="student")
+    assert (tmp_path / "run" / "student" / "modules.json").is_file()
+
+
 def test_a_recipe_without_objectives_learns_vectors(setup: Any) -> None:
     recipe = parse_recipe(setup.content(TASK))
     assert [entry.partition(":")[0] for entry in recipe.objectives] == ["sentence_cosine", "similarity"]

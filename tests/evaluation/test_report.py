@@ -94,6 +94,15 @@ def test_what_a_quantized_model_is_stored_in_and_how_alike_it_predicts_is_said(r
     )
 
 
+def test_quantized_embeddings_order_pairs_and_predict_none_alike(report):
+    for entry in report.values():
+        if isinstance(entry, dict):
+            entry["metrics"] = {"spearman": 0.8}
+    report |= {"primary_metric": "spearman"}
+    report["quantized/onnxruntime"]["agreement_with_student"] = 0.9871
+    assert "ordering pairs as the student (Spearman 0.9871)" in findings(report)[2]
+
+
 def test_rows_come_in_the_fixed_order(report):
     rows = comparison_rows(report)
     assert [row.model for row in rows] == ["teacher", "baseline", "student", "quantized/onnxruntime"]

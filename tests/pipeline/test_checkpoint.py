@@ -81,9 +81,9 @@ def test_no_such_checkpoint(name: str, message: str, command: Callable) -> None:
 @needs_quanto
 def test_a_checkpoint_without_a_known_head(checkpoint: Path, command: Callable, tmp_path: Path) -> None:
     config = BertConfig(vocab_size=9, hidden_size=4, num_attention_heads=1, num_hidden_layers=1)
-    BertForNextSentencePrediction(config).save_pretrained(tmp_path / "headless")
-    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(tmp_path / "headless")
-    result = command("quantize", tmp_path / "headless", "--backend", "quanto")
+    BertForNextSentencePrediction(config).save_pretrained(tmp_path / "other")
+    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(tmp_path / "other")
+    result = command("quantize", tmp_path / "other", "--backend", "quanto")
     assert result.status == 2
     assert (
         "was saved as BertForNextSentencePrediction, which has no head of a known task (text-classification"

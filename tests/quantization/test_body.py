@@ -1,0 +1,50 @@
+# Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
+"""Tests of what counts as a model's body."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel
+
+from hf_distill.quantization.body import products_of_body
+from hf_distill.quantization.graph import nodes_of_head
+
+# Test folders are no packages.
+sys.path.insert(0, str(Path(__file__).parent))
+from small_models import ARCHITECTURES, SIZES, make_model
+
+
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "modernbert"])
+def test_a_model_without_a_head_is_all_body(architecture: str) -> None:
+    torch.manual_seed(0)
+    model = AutoModel.from_config(AutoConfig.for_model(architecture, **{**SIZES, **ARCHITECTURES[architecture]}))
+    every = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    assert set(products_of_body(model)) == every
+    assert every
+
+
+def test_a_head_is_no_body() -> None:
+    products = products_of_body(make_model("bert"))
+    assert products
+    assert not any(name.startswith("classifier") for name in products)
+
+
+def graph_of(names: list[str]) -> SimpleNamespace:
+    return SimpleNamespace(node=[SimpleNamespace(name=name, op_type="MatMul") for name in names])
+
+
+@pytest.mark.parametrize("layers", ["layers.{}", "encoder/layer.{}"])
+def test_no_layer_of_a_graph_without_a_head_is_a_head(layers: str) -> None:
+    names = [f"/{layers.format(layer)}/{part}/MatMul" for layer in range(3) for part in ("attn", "mlp")]
+    assert nodes_of_head(graph_of(names)) == []
+
+
+def test_what_stands_beside_the_layers_of_a_graph_is_a_head() -> None:
+    names = [f"/model/layers.{layer}/mlp/MatMul" for layer in range(3)]
+    assert nodes_of_head(graph_of([*names, "/classifier/MatMul"])) == ["/classifier/MatMul"]
