@@ -20,8 +20,8 @@ from hf_distill.knowledge.live import LiveTeacher
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import LogitsObjective, Objective
 
-LOGITS_AT_ONCE = 2**23
-"""Logits that are made at a time, 32 MB in 32 bits; a training step holds a few tensors of this size."""
+LOGITS_AT_ONCE = 2**22
+"""Logits that are made at a time, 16 MB in 32 bits; a training step holds a few tensors of this size."""
 TASK = "task"
 
 

@@ -55,6 +55,9 @@ class DistillationTrainer(DurableTrainer):
     only. Each log line has `loss`, `loss_task` and an unweighted `loss_<objective>` for every objective, a
     `factor_<component>` for each where the weights are adapted, and on a GPU `samples_per_second` and `memory_gb`.
 
+    Of a masked-LM head the logits are made of the predicted tokens alone, a few at a time, so that there is never one
+    for each token and each word of the vocabulary; what leaves the student's forward in training are losses then.
+
     Where widths differ, learned projections are trained, clipped and checkpointed with the student; nothing that
     `save_model` or `save_pretrained` writes contains them.
 

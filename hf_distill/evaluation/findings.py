@@ -37,7 +37,7 @@ def findings(report: Mapping[str, Any]) -> list[str]:
         sentences += _gain_of_distillation(metric, student, baseline)
         sentences += _kept_of_teacher(metric, student, teacher) if teacher else []
         sentences += [
-            _change_by_quantization(metric, row, student) + _kept_in_floats(report[row.model].get("budget"))
+            _change_by_quantization(metric, row, student) + _kept_in_floats(metric, report[row.model].get("budget"))
             for row in models.values()
             if row.kind == "quantized"
         ]
@@ -145,27 +145,37 @@ def _change_by_quantization(metric: str, quantized: ComparisonRow, student: Comp
     return f"{score}{', ' if parts else ''}{', '.join(parts[:-1])}{' and ' if parts[1:] else ''}{''.join(parts[-1:])}."
 
 
-def _kept_in_floats(budget: Mapping[str, Any] | None) -> str:
+def _kept_in_floats(metric: str, budget: Mapping[str, Any] | None) -> str:
     """What it took to keep a quantized model within what the recipe allows it to lose; nothing if it took nothing."""
     if not budget:
         return ""
-    finishing = _finishing(budget)
+    finishing = _finishing(metric, budget)
     if budget["held"] and not budget["kept"]:
         return finishing
-    lost = f"{budget['drop_of_all']:.4f} was lost on the {budget['measured_on']} split with all of them quantized"
+    lost = _lost(metric, budget["drop_of_all"])
+    lost += f" was lost on the {budget['measured_on']} split with all of them quantized"
     kept = f" {len(budget['kept'])} of its {budget['operators']} operators stay in floats, for {lost}"
-    even_so = "" if budget["held"] else f"; even so {budget['drop']:.4f} is lost, more than the recipe allows"
+    even_so = (
+        "" if budget["held"] else f"; even so {_lost(metric, budget['drop'])} is lost, more than the recipe allows"
+    )
     return f"{finishing}{kept}{even_so}."
 
 
-def _finishing(budget: Mapping[str, Any]) -> str:
+def _lost(metric: str, drop: float | None) -> str:
+    """What quantization loses: of an error, the share by which it grows."""
+    if drop is None:
+        return "more than a number can tell"
+    return f"{100 * drop:.2f}%" if is_error(metric) else f"{drop:.4f}"
+
+
+def _finishing(metric: str, budget: Mapping[str, Any]) -> str:
     """What training on as if quantized brought; nothing if it was not done."""
     done = budget.get("finishing")
     if not done:
         return ""
     return (
         f" It was distilled {done['steps']} steps longer as if in int8, which brought what is lost on the "
-        f"{budget['measured_on']} split from {done['before']:.4f} to {done['after']:.4f}."
+        f"{budget['measured_on']} split from {_lost(metric, done['before'])} to {_lost(metric, done['after'])}."
     )
 
 

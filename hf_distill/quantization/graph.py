@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 FILE_NAME = "model.onnx"
 PRODUCTS = ("MatMul", "Gemm", "Attention")
+SMALL_HEAD = 2**20
+"""Numbers of a product's weights up to which it is a small part of a model; those of a vocabulary are more."""
 SMALL_TABLE = 2**16
 """Numbers of a table below which its bytes do not matter, and its rounding errors would."""
 
@@ -93,11 +95,13 @@ def load_graph(folder: Path) -> Any:
 
 
 def nodes_of_head(graph: Any) -> list[str]:
-    """Return the names of the head's matrix products."""
+    """Return the names of the head's matrix products, but for those that are no small part of the model."""
     # Tracing names a node after its module, such as /bert/encoder/layer.0/output/dense/MatMul, or /layers.0/mlp/MatMul
     # of a model without a head. Of a node with another name nothing is known, and it is quantized.
-    products = [node.name for node in graph.node if node.op_type in ("MatMul", "Gemm")]
-    return outside_body({name: name.split("/")[1].partition(".")[0] for name in products if name.startswith("/")})
+    products = {node.name: node for node in graph.node if node.op_type in ("MatMul", "Gemm")}
+    large = {tensor.name for tensor in graph.initializer if math.prod(tensor.dims) > SMALL_HEAD}
+    head = outside_body({name: name.split("/")[1].partition(".")[0] for name in products if name.startswith("/")})
+    return [name for name in head if products[name].input[1] not in large]
 
 
 def products_with_weights(graph: Any, without: Collection[str]) -> list[str]:

@@ -48,7 +48,7 @@ CALIBRATIONS = {"minmax": "minmax", "entropy": "entropy", "percentile": "percent
 class ONNXRuntimeBackend(ExportingBackend):
     """
     Weights in int8; activations quantized as they come, or with ranges that were measured on training rows. The head,
-    which is small, stays in 32-bit floats. In mode half all is in 16-bit floats.
+    which is small, stays in 32-bit floats, unless it is of a vocabulary. In mode half all is in 16-bit floats.
 
     Source: the quantizer and the optimizer of optimum-onnx, `ORTQuantizer` and `ORTOptimizer`.
     """
@@ -158,7 +158,7 @@ class ONNXModel(QuantizableModel):
         self._source, self._options, self._processor = source, options, processor
         graph = load_graph(source)
         self._inputs = [entry.name for entry in graph.input]
-        # The head's rounding errors reach the scores as they are, and it is a small part of the size.
+        # The head's rounding errors reach the scores as they are, and it is mostly a small part of the size.
         self._never = nodes_of_head(graph)
         self.operators = products_with_weights(graph, self._never)
         if options.mode == "static":

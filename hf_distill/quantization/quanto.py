@@ -70,6 +70,8 @@ class QuantoBackend(QuantizationBackend):
         with init_empty_weights():
             model = task.model_class.from_config(config)
         requantize(model, load_file(folder / WEIGHT_FILE), json.loads((folder / MAP_FILE).read_text(encoding="utf-8")))
+        # A head that shares the embeddings' weights was written without them, and has been given others.
+        model.tie_weights()
         return model.eval()
 
     def loading_code(self, name: str, task: Task) -> str:
@@ -86,6 +88,7 @@ class QuantoBackend(QuantizationBackend):
             f"    model = {task.auto_model}.from_config(AutoConfig.from_pretrained(name))\n"
             f'with open(cached_file(name, "{MAP_FILE}")) as file:\n'
             f'    requantize(model, load_file(cached_file(name, "{WEIGHT_FILE}")), json.load(file))\n'
+            "model.tie_weights()\n"
             "model.eval()\n" + task.usage("name")
         )
 

@@ -81,15 +81,15 @@ def work(options: argparse.Namespace) -> None:
     (options.folder / "peak.json").write_text(json.dumps(read_peak()))
 
 
-def start(system: str, options: argparse.Namespace) -> float:
-    """Measure a system in a process of its own."""
+def in_own_process(script: str, system: str, options: argparse.Namespace) -> float:
+    """Return the peak that a script writes when it is started again for one system."""
     with tempfile.TemporaryDirectory() as folder:
         sizes = {"steps": options.steps, "batch-size": options.batch_size, "tokens": options.tokens}
         own = [text for name, value in sizes.items() for text in (f"--{name}", str(value))]
         # Otherwise freed memory may stay with the process.
         frank = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
         subprocess.run(
-            [sys.executable, __file__, "--folder", folder, "--system", system, *own],
+            [sys.executable, script, "--folder", folder, "--system", system, *own],
             check=True,
             env={**os.environ, **frank},
             stdout=subprocess.DEVNULL,
@@ -107,7 +107,7 @@ def main() -> None:
     if options.folder is not None:
         return work(options)
     # The least of several: what else happens in a process can only add.
-    peaks = {name: min(start(name, options) for _ in range(options.rounds)) for name in SYSTEMS}
+    peaks = {name: min(in_own_process(__file__, name, options) for _ in range(options.rounds)) for name in SYSTEMS}
     teacher = sum(weight.numel() * weight.element_size() for weight in make_teacher().parameters())
     layer = 4 * options.batch_size * options.tokens * make_teacher().config.hidden_size
     plain = peaks["fine-tuning, no teacher"]

@@ -163,6 +163,20 @@ def test_what_stays_in_floats_is_said_with_what_it_is_for(report):
     assert findings(report) == before
 
 
+@pytest.mark.parametrize(
+    ("drop", "said"), [(0.0213, "2.13% was lost"), (None, "more than a number can tell was lost")]
+)
+def test_what_is_lost_of_an_error_is_a_share(drop, said):
+    models = ("teacher", "baseline", "student", "quantized/onnxruntime")
+    report = {"primary_metric": "perplexity", **{model: {"metrics": {"perplexity": 20.0}} for model in models}}
+    report["quantized/onnxruntime"]["budget"] = {
+        "drop": 0.008, "drop_of_all": drop, "kept": ["a"], "operators": 9, "held": True, "measured_on": "test",
+    }  # fmt: skip
+    assert any(
+        f"1 of its 9 operators stay in floats, for {said} on the test split" in line for line in findings(report)
+    )
+
+
 def test_a_student_below_the_baseline_gained_nothing(report):
     report["student"]["metrics"]["accuracy"] = 0.9
     assert findings(report)[0] == (
