@@ -87,7 +87,7 @@ def hash_and_measure(rows: Any, input_names: Sequence[str]) -> tuple[np.ndarray,
 
 def _tokens_in(value: Any) -> int:
     """Return the length of a list of tokens; 0 for what is none, such as a text or an image."""
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) == 0:
+    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__") or len(value) == 0:
         return 0
     return 0 if getattr(value[0], "ndim", 0) or isinstance(value[0], (list, tuple)) else len(value)
 

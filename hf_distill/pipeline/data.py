@@ -49,12 +49,27 @@ class TaskData:
 def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
     """Load the data set and return the task, the rows under the task's column names, and the label names."""
     section = recipe.dataset
-    task = find_task(recipe.task)(section.columns, section.max_length)
+    task = find_task(recipe.task)(section.columns)
+    _set_options(task, section)
     data = task.select_columns(
         load_data(section.path, section.name, section.data_files, section.splits, section.revision)
     )
     evaluation_split(recipe.evaluation, data)
     return task, data, task.label_names(data)
+
+
+OPTIONS_OF_TASKS = ("max_length", "max_seconds", "on_error")
+"""The options of a recipe's `dataset` that not every task reads."""
+
+
+def _set_options(task: Task, section: DatasetSection) -> None:
+    """Hand a task its options; one that it does not read is an [`InputError`]."""
+    for option in OPTIONS_OF_TASKS:
+        value = getattr(section, option)
+        if option in task.data_options:
+            setattr(task, option, value)
+        elif value != type(section).model_fields[option].default:
+            raise InputError(f"dataset.{option}: {task.name} does not read it; leave it out")
 
 
 def evaluation_split(section: EvaluationSection, data: DatasetDict) -> str:
@@ -124,9 +139,9 @@ def prepare_data(
     data = DatasetDict(data)
     data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
     data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
-    data = task.encode_labels(
-        DatasetDict({name: data[name] for name in {"train", "validation", split} & set(data)}), names, order
-    )
+    # In this order: the training rows settle what is the same for all.
+    used = [name for name in dict.fromkeys(("train", "validation", split)) if name in data]
+    data = task.encode_labels(DatasetDict({name: data[name] for name in used}), names, order)
     if section.labels_per_class is not None and not names:
         raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
     if section.labels_per_class is not None:
@@ -144,7 +159,11 @@ def prepare_data(
         evaluation=measured,
         evaluation_split=split,
         validation=encoded.get("validation"),
-        fingerprint=[by_id, *(_content_fingerprint(rows) for rows in (encoded["train"], measured))],
+        fingerprint=[
+            by_id,
+            *(_content_fingerprint(rows) for rows in (encoded["train"], measured)),
+            *task.input_facts(processor),
+        ],
     )
 
 

@@ -119,6 +119,8 @@ def train(
     write_tensorboard_to(args, str(context.run.folder / "logs" / stage))
     args.run_name = f"{context.run.folder.name}-{stage}"
     task, names = context.task, context.data.names
+    if task.collator_reads_columns:
+        args.remove_unused_columns = False
 
     score = partial(task.compute_metrics, names=names) if task.scored_in_training else None
     trainer = DistillationTrainer(

@@ -61,6 +61,10 @@ class Task(ABC):
     """What `transformers.pipeline` calls that."""
     scored_in_training: ClassVar[bool] = True
     """Whether `compute_metrics` can score a batch's logits alone."""
+    collator_reads_columns: ClassVar[bool] = False
+    """Whether the collator makes a model's inputs of columns that no model's forward names."""
+    data_options: ClassVar[tuple[str, ...]] = ("max_length",)
+    """The options of a recipe's `dataset` that change how the task reads it; its attributes of the same names."""
 
     def __init__(self, columns: Mapping[str, str | list[str]] | None = None, max_length: int | None = None):
         known = self.columns + self.optional_columns
@@ -80,12 +84,48 @@ class Task(ABC):
 
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint of this configuration was saved with this task's head."""
-        classes = {model_class.__name__ for model_class in self.model_class._model_mapping.values()}
+        # Some architectures have several classes for a task, in a tuple.
+        entries = self.model_class._model_mapping.values()
+        classes = {kind.__name__ for entry in entries for kind in (entry if isinstance(entry, tuple) else [entry])}
         return bool(set(config.architectures or []) & classes) and head_of(config) == self.head
 
     def load_processor(self, name: str | Path) -> Processor:
         """Load what makes a model's inputs of a row, from a folder or the Hub."""
         return getattr(transformers, self.auto_processor).from_pretrained(name)
+
+    def processor_fields(self, config: PretrainedConfig, given: Mapping[str, Any], field: str) -> dict[str, Any]:
+        """
+        Return the fields of the file that a processor is loaded from, for a model that is made from a configuration.
+
+        Args:
+            config ([`~transformers.PretrainedConfig`]): The model's configuration.
+            given (`Mapping[str, Any]`): Fields that the recipe says itself.
+            field (`str`): The recipe's field that has them, for the message.
+
+        Raises:
+            InputError: If the task's inputs are not made of a few numbers, or one of these is missing.
+        """
+        raise InputError(
+            f"teacher.config: {self.name} needs a {self.processor_argument}, which a configuration does not have; "
+            "name a checkpoint with teacher.model"
+        )
+
+    def check_inputs(self, config: PretrainedConfig, processor: Processor, field: str) -> None:  # noqa: B027
+        """
+        Check that a model made from a configuration can read what the processor makes.
+
+        Args:
+            config ([`~transformers.PretrainedConfig`]): The configuration.
+            processor (`Processor`): What makes the inputs.
+            field (`str`): The recipe's field that has the configuration, for the message.
+
+        Raises:
+            InputError: If it cannot.
+        """
+
+    def input_facts(self, processor: Processor) -> list[Any]:
+        """Return what inputs depend on beside the encoded rows; nothing where rows are the inputs."""
+        return []
 
     @property
     def imports(self) -> str:

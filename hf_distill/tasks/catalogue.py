@@ -4,14 +4,22 @@
 from __future__ import annotations
 
 from hf_distill.catalogue import Catalogue
+from hf_distill.tasks.audio_classification import AudioClassification
 from hf_distill.tasks.base import Task
+from hf_distill.tasks.image_classification import ImageClassification
 from hf_distill.tasks.multi_label_text_classification import MultiLabelTextClassification
 from hf_distill.tasks.text_classification import TextClassification
 from hf_distill.tasks.text_regression import TextRegression
 from hf_distill.tasks.token_classification import TokenClassification
 
 _CATALOGUE: Catalogue[type[Task]] = Catalogue(
-    "task", TextClassification, MultiLabelTextClassification, TextRegression, TokenClassification
+    "task",
+    TextClassification,
+    MultiLabelTextClassification,
+    TextRegression,
+    TokenClassification,
+    ImageClassification,
+    AudioClassification,
 )
 
 
