@@ -18,13 +18,14 @@ from hf_distill.tasks import Task
 from hf_distill.tasks.base import Processor
 
 
-def fresh_config(fields: Mapping[str, Any], field: str) -> PretrainedConfig:
+def fresh_config(fields: Mapping[str, Any], field: str, **options: Any) -> PretrainedConfig:
     """
     Make a configuration.
 
     Args:
         fields (`Mapping[str, Any]`): `model_type` and what differs from that architecture's defaults.
         field (`str`): The recipe's field that has them, for the message.
+        options: Fields that the run sets itself.
 
     Raises:
         InputError: If transformers has no such architecture, or it has no such field, or a value is wrong.
@@ -40,7 +41,7 @@ def fresh_config(fields: Mapping[str, Any], field: str) -> PretrainedConfig:
     if wrong is not None:
         raise InputError(f"{field}.{wrong}: {kind} has no such field{nearest_name(wrong, known)}")
     try:
-        return AutoConfig.for_model(kind, **given)
+        return AutoConfig.for_model(kind, **{**given, **options})
     except (ValueError, TypeError) as error:
         raise InputError(f"{field}: {' '.join(str(error).split())}") from error
 
@@ -65,18 +66,23 @@ def fresh_processor(given: Mapping[str, Any], config: PretrainedConfig, task: Ta
         InputError: If the task cannot, or something of `given` is wrong.
     """
     fields = task.processor_fields(config, given, field)
+    kind = next(name for name in fields if name.endswith("_type"))
+    default = _load_processor({kind: fields[kind]}, task, field)
+    wrong = next((name for name in given if name != kind and not hasattr(default, name)), None)
+    if wrong is not None:
+        known = default.to_dict()
+        raise InputError(f"{field}.{wrong}: {fields[kind]} has no such field{nearest_name(wrong, known)}")
+    return _load_processor(fields, task, field)
+
+
+def _load_processor(fields: Mapping[str, Any], task: Task, field: str) -> Processor:
     # Loaded as from a checkpoint, so that it is what later stages find in the run's folder.
     with TemporaryDirectory() as folder:
         (Path(folder) / "preprocessor_config.json").write_text(json.dumps(fields), encoding="utf-8")
         try:
-            processor = task.load_processor(folder)
+            return task.load_processor(folder)
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{field}: {json.dumps(fields)} makes no {task.processor_argument}") from error
-    known = processor.to_dict()
-    wrong = next((name for name in given if name not in known), None)
-    if wrong is not None:
-        raise InputError(f"{field}.{wrong}: {type(processor).__name__} has no such field{nearest_name(wrong, known)}")
-    return processor
 
 
 def fresh_model(fields: Mapping[str, Any], task: Task, names: list[str], field: str, seed: int) -> PreTrainedModel:
@@ -93,7 +99,7 @@ def fresh_model(fields: Mapping[str, Any], task: Task, names: list[str], field: 
     Raises:
         InputError: As `fresh_config` does.
     """
-    config = fresh_config({**fields, **task.head_options(names)}, field)
+    config = fresh_config(fields, field, **task.head_options(names))
     # Weights are drawn from the global generator.
     # Where there are several classes for a task, the first is the usual one.
     classes = task.model_class._model_mapping[type(config)]
