@@ -22,6 +22,7 @@ from hf_distill.quantization import find_backend
 from hf_distill.students.build import student_config
 from hf_distill.tasks import Task
 from hf_distill.tasks.base import PADDING_MULTIPLE, Processor
+from hf_distill.training_args import DEFAULT_OBJECTIVES
 
 
 @dataclass
@@ -167,7 +168,8 @@ def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, proces
     else:
         student = student_config(origin, **section.shape)
     intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
-    for specification in [*(recipe.objectives or []), *intermediate]:
+    objectives = DEFAULT_OBJECTIVES if recipe.objectives is None else recipe.objectives
+    for specification in [*objectives, *intermediate]:
         build_objective(specification).bind(student, teacher)
     return student
 

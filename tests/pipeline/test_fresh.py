@@ -84,7 +84,7 @@ def test_architecture_with_several_heads_has_the_usual_one() -> None:
             "student.config.image_size: is 16 by 16, but images are made 8 by 8 large",
         ),
         (
-            {"student": {"config": RESNET}, "objectives": ["hidden_mse"]},
+            {"student": {"config": RESNET}},
             "objective hidden_mse: resnet is no stack of transformer layers",
         ),
         ({"dataset__max_length": 8}, "dataset.max_length: image-classification does not read it; leave it out"),
@@ -123,7 +123,7 @@ def test_architecture_without_products_is_not_quantized(
 ) -> None:
     pytest.importorskip("optimum.quanto" if quantization[0]["backend"] == "quanto" else "optimum.onnxruntime")
     with pytest.raises(InputError, match="there are no matrix products in the body of resnet"):
-        prepared(media, tmp_path, student={"config": RESNET}, quantization=quantization)
+        prepared(media, tmp_path, student={"config": RESNET}, objectives=["logits_kl"], quantization=quantization)
 
 
 def test_whole_checkpoint_of_any_architecture_is_a_student(media: Any, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_whole_checkpoint_of_any_architecture_is_a_student(media: Any, tmp_path:
     resnet = make(RESNET)
     resnet.save_pretrained(folder)
     TASK.load_processor(media.folder / "image").save_pretrained(folder)
-    context = prepared(media, tmp_path, student={"model": str(folder)})
+    context = prepared(media, tmp_path, student={"model": str(folder)}, objectives=["logits_kl"])
     student = make_student(context.recipe, context.load(context.teacher_path), TASK, ["flat", "upright"], seed=0)
     assert type(student) is ResNetForImageClassification
     assert all(torch.equal(weight, resnet.state_dict()[name]) for name, weight in student.state_dict().items())
