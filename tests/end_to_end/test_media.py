@@ -112,10 +112,8 @@ VIT |= {"num_attention_heads": 2, "intermediate_size": 32}
 WAVES = {"model_type": "wav2vec2", "hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
 WAVES |= {"intermediate_size": 32, "conv_dim": [8, 8], "conv_stride": [8, 8], "conv_kernel": [16, 16]}
 WAVES |= {"num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2, "mask_time_prob": 0.0, "layerdrop": 0.0}
-CONVOLUTIONS = [
-    {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]},
-    {"model_type": "mobilenet_v2", "depth_multiplier": 0.35, "image_size": 8},
-]
+RESNET = {"model_type": "resnet", "embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
+MOBILENET = {"model_type": "mobilenet_v2", "depth_multiplier": 0.1, "image_size": 8}
 
 
 def run_once(media: Any, medium: str, folder: Path, **changes: Any) -> dict[str, Any]:
@@ -124,27 +122,26 @@ def run_once(media: Any, medium: str, folder: Path, **changes: Any) -> dict[str,
     return json.loads((finished / "report" / "metrics.json").read_text())
 
 
-@pytest.mark.parametrize("fields", CONVOLUTIONS, ids=["resnet", "mobilenet"])
-@pytest.mark.parametrize("teaches", [True, False], ids=["teacher", "student"])
-def test_convolutions_teach_and_learn(media: Any, tmp_path: Path, fields: dict[str, Any], teaches: bool) -> None:
-    teacher, student = (fields, VIT) if teaches else (VIT, fields)
-    report = run_once(
+@pytest.mark.parametrize(("teacher", "student"), [(RESNET, VIT), (VIT, MOBILENET)], ids=["resnet", "mobilenet"])
+def test_convolutions_teach_and_learn(
+    media: Any, tmp_path: Path, teacher: dict[str, Any], student: dict[str, Any]
+) -> None:
+    run_once(
         media,
         "image",
         tmp_path,
         teacher={"config": teacher, "processor": {"size": 8}, "fine_tune": {"max_steps": 2}},
         student={"config": student},
         objectives=["logits_kl"],
+        baseline=False,
     )
-    assert report["student"]["parameters"] > 0
     for name, given in (("teacher", teacher), ("student", student)):
         config = json.loads((tmp_path / "run" / name / "config.json").read_text())
         assert config["model_type"] == given["model_type"]
         assert (tmp_path / "run" / name / "preprocessor_config.json").is_file()
-    assert (
-        f"Its teacher is `a fresh {teacher['model_type']}, fine-tuned"
-        in (tmp_path / "run" / "student" / "README.md").read_text()
-    )
+    card = (tmp_path / "run" / "student" / "README.md").read_text()
+    assert f"a fresh {teacher['model_type']}, fine-tuned on the same data" in card
+    assert "base_model:" not in card
 
 
 def test_waves_teach_and_learn(media: Any, tmp_path: Path) -> None:
@@ -154,9 +151,9 @@ def test_waves_teach_and_learn(media: Any, tmp_path: Path) -> None:
         tmp_path,
         teacher={"config": WAVES, "processor": {"sampling_rate": 8000}, "fine_tune": {"max_steps": 2}},
         objectives=["logits_kl", "hidden_mse"],
-        quantization=[{"backend": backend, "max_drop": None} for backend in BACKENDS],
+        quantization=[{"backend": backend, "max_drop": None} for backend in BACKENDS[:1]],
     )
-    assert {"teacher", "student", "baseline", *(f"quantized/{backend}" for backend in BACKENDS)} <= set(report)
+    assert {"teacher", "student", "baseline", *(f"quantized/{backend}" for backend in BACKENDS[:1])} <= set(report)
 
 
 def test_damaged_rows_stop_a_run_or_are_left_out(media: Any, tmp_path: Path, command: Any) -> None:
