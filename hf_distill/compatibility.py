@@ -15,6 +15,15 @@ TRANSFORMERS = Version(transformers.__version__)
 TRANSFORMERS_5 = Version("5.0.0.dev0") <= TRANSFORMERS
 
 
+IMAGES_WITH_PIL: dict[str, Any] = {"backend": "pil"} if TRANSFORMERS_5 else {"use_fast": False}
+"""What `AutoImageProcessor.from_pretrained` is told to load what needs no torchvision."""
+
+WEIGHTS_BY_THEIR_NAMES: dict[str, Any] = {"save_original_format": False} if TRANSFORMERS_5 else {}
+"""
+What `save_pretrained` is told to write weights under the names that the modules have. 5.x gives those of some
+architectures, such as ViT, the names of older versions, which `from_pretrained` alone translates back.
+"""
+
 _LEFT_BEHIND = ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_")
 _LAUNCHED = {name for name in os.environ if name.startswith(_LEFT_BEHIND)}
 

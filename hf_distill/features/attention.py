@@ -28,8 +28,8 @@ FUSED = "Wqkv"
 """What ModernBERT calls its one projection, whose output is queries, keys and values side by side."""
 
 PRODUCTS_ALONE = frozenset({
-    "albert", "bert", "camembert", "deit", "distilbert", "electra", "ernie", "mobilebert", "roberta", "vit",
-    "xlm-roberta",
+    "albert", "audio-spectrogram-transformer", "bert", "camembert", "deit", "distilbert", "electra", "ernie",
+    "mobilebert", "roberta", "vit", "xlm-roberta",
 })  # fmt: skip
 """Architectures whose attention is a softmax of products of queries and keys, with no term for positions."""
 

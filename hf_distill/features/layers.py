@@ -6,9 +6,29 @@ from __future__ import annotations
 import re
 
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
+
+
+def depth_of(config: PretrainedConfig, place: str) -> int:
+    """
+    Return how many transformer layers a model has.
+
+    Args:
+        config ([`~transformers.PretrainedConfig`]): Its configuration.
+        place (`str`): What asks, for the message.
+
+    Raises:
+        InputError: If it is no stack of layers of one width, as ResNet is not.
+    """
+    depth = getattr(config, "num_hidden_layers", None)
+    if not isinstance(depth, int) or not isinstance(getattr(config, "hidden_size", None), int):
+        raise InputError(
+            f"{place}: {config.model_type} is no stack of transformer layers of one width; objectives on logits work "
+            "with it, and students of it with all of its layers"
+        )
+    return depth
 
 
 def layer_prefix(model: PreTrainedModel) -> str | None:

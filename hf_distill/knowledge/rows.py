@@ -89,7 +89,7 @@ def _tokens_in(value: Any, name: str) -> int:
     """Return the length of a list of tokens, or of several; 0 for what is none, such as a text or an image."""
     if name == "input_ids" and len(value) and isinstance(value[0], list):
         return sum(map(len, value))
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) == 0:
+    if isinstance(value, (str, bytes, Mapping)) or not hasattr(value, "__len__") or len(value) == 0:
         return 0
     return 0 if getattr(value[0], "ndim", 0) or isinstance(value[0], (list, tuple)) else len(value)
 

@@ -14,6 +14,7 @@ from transformers import PretrainedConfig
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.layer_map import AUTO, LayerPairs, check_layers, resolve_layers
+from hf_distill.features.layers import depth_of
 from hf_distill.features.units import Unit
 from hf_distill.objectives.base import Objective, full_precision
 
@@ -50,7 +51,7 @@ class LayersObjective(Objective):
 
     def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
         """Settle the layer map for these two models; `"auto"` is `"uniform"` until [`choose_layers`] was called."""
-        depths = student.num_hidden_layers, teacher.num_hidden_layers
+        depths = [depth_of(config, f"objective {self.name}") for config in (student, teacher)]
         layers = "uniform" if self.layers == AUTO else self.layers
         self._pairs = resolve_layers(layers, *depths, f"objective {self.name}")
 

@@ -46,7 +46,8 @@ def write_cards(context: Context) -> list[str]:
 def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
     recipe = context.recipe
     stage = context.run.stage("student")
-    teacher = recipe.teacher.model.removeprefix(PACKAGE_PREFIX)
+    section = recipe.teacher
+    teacher = (section.model or f"a fresh {(section.config or {}).get('model_type')}").removeprefix(PACKAGE_PREFIX)
     before = context.run.stage("intermediate") if recipe.intermediate is not None else {}
     names = {objective["name"] for objective in [*stage["objectives"], *before.get("objectives", [])]}
     return {
@@ -54,12 +55,12 @@ def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
         "task": context.task.name.replace("-", " "),
         "pipeline_tag": context.task.pipeline_tag,
         "report": report,
-        "teacher_name": teacher if recipe.teacher.fine_tune is None else f"{teacher}, fine-tuned on the same data",
+        "teacher_name": teacher if section.fine_tune is None else f"{teacher}, fine-tuned on the same data",
         # What local files hold is not known to be what the Hub has under the name.
         "dataset_id": None if recipe.dataset.data_files else hub_id(recipe.dataset.path),
         "dataset_name": _dataset_name(recipe.dataset),
         "dataset_config": recipe.dataset.name,
-        "base_model": hub_id(recipe.student.model or recipe.teacher.model),
+        "base_model": None if recipe.student.config else hub_id(recipe.student.model or section.model),
         "objectives": stage["objectives"],
         "intermediate": before.get("objectives", []),
         "task_weight": stage["task_weight"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -13,14 +14,16 @@ from hf_distill.errors import InputError
 from hf_distill.objectives import build_objective
 from hf_distill.objectives.sentences import SentenceObjective
 from hf_distill.pipeline.data import TaskData, load_raw, prepare_data, settle_labels
+from hf_distill.pipeline.fresh import check_has_class, fresh_config, fresh_model, fresh_processor
 from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.models import check_same_inputs, load_config, load_model, load_processor, resolve_model
 from hf_distill.pipeline.recipe import Recipe
-from hf_distill.pipeline.sections import QuantizationSection
+from hf_distill.pipeline.sections import QuantizationSection, TeacherSection
 from hf_distill.quantization import find_backend
 from hf_distill.students.build import student_config
 from hf_distill.tasks import Task
 from hf_distill.tasks.base import PADDING_MULTIPLE, Processor
+from hf_distill.training_args import DEFAULT_OBJECTIVES
 
 
 @dataclass
@@ -33,7 +36,8 @@ class Context:
         run ([`Run`]): The run's folder.
         data ([`TaskData`]): The data, encoded.
         processor (`Processor`): What makes the inputs of all models of the run.
-        teacher_origin (`str`): Folder or Hub id that the teacher is loaded from, before any fine-tuning.
+        teacher_origin (`str` or `dict`): Folder or Hub id that the teacher is loaded from, before any fine-tuning, or
+            the fields of the configuration that it is made from.
         backend (`str`, *optional*): The backend that is to quantize, if it is not all of the recipe's; others need not
             work here.
     """
@@ -42,7 +46,7 @@ class Context:
     run: Run
     data: TaskData
     processor: Processor
-    teacher_origin: str
+    teacher_origin: str | dict[str, Any]
     backend: str | None = None
 
     @property
@@ -71,20 +75,22 @@ class Context:
         return int(self.recipe.training.get("seed", 42))
 
 
-def new_head_model(path: str, context: Context, field: str, seed: int) -> PreTrainedModel:
+def new_head_model(origin: str | dict[str, Any], context: Context, field: str, seed: int) -> PreTrainedModel:
     """
     Load a checkpoint with a head for the run's labels, drawn with `seed` unless it has one for them.
 
     Args:
-        path (`str`): Folder or Hub id.
+        origin (`str` or `dict`): Folder or Hub id, or a configuration's fields: then all of the model is drawn.
         context ([`Context`]): The run.
         field (`str`): The recipe's field that names it, for the message.
         seed (`int`): Seed of the head.
     """
+    if isinstance(origin, dict):
+        return fresh_model(origin, context.task, context.data.names, "teacher.config", seed)
     # from_pretrained draws from the global generator.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return load_model(path, context.task, context.data.names, field, new_head=True)
+        return load_model(origin, context.task, context.data.names, field, new_head=True)
 
 
 def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
@@ -102,8 +108,7 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
     to_quantize = _chosen(recipe, backend)
     for section in to_quantize:
         find_backend(section.backend).check(str(run.folder))
-    origin = resolve_model(recipe.teacher.model, "teacher.model")
-    config = load_config(origin, "teacher.model")
+    origin, config = _teacher_start(recipe.teacher)
     task, raw, names = load_raw(recipe)
     task.read_teacher(origin)
     if recipe.teacher.fine_tune is None and not task.has_head(config):
@@ -113,7 +118,7 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
             "name a checkpoint that has one, or add teacher.fine_tune to train one"
         )
     by_id, order = settle_labels(names, config if recipe.teacher.fine_tune is None else None)
-    processor = load_processor(origin, task, "teacher.model")
+    processor = _processor(origin, config, recipe.teacher, task)
     student = _check_student(recipe, config, task, processor)
     for section in to_quantize:
         find_backend(section.backend).check_model(student, section.options)
@@ -127,6 +132,26 @@ def _chosen(recipe: Recipe, backend: str | None) -> list[QuantizationSection]:
     return [section for section in recipe.quantization if backend in (None, section.backend)]
 
 
+def _teacher_start(section: TeacherSection) -> tuple[str | dict[str, Any], PretrainedConfig]:
+    """Return where the teacher starts from, and its configuration."""
+    if section.config is not None:
+        return section.config, fresh_config(section.config, "teacher.config")
+    origin = resolve_model(section.model, "teacher.model")
+    return origin, load_config(origin, "teacher.model")
+
+
+def _processor(
+    origin: str | dict[str, Any], config: PretrainedConfig, section: TeacherSection, task: Task
+) -> Processor:
+    """Return what makes the inputs of all models of the run."""
+    if isinstance(origin, str):
+        return load_processor(origin, task, "teacher.model")
+    check_has_class(config, task, "teacher.config")
+    processor = fresh_processor(section.processor or {}, config, task, "teacher.processor")
+    task.check_inputs(config, processor, "teacher.config")
+    return processor
+
+
 def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, processor: Processor) -> PretrainedConfig:
     """Check what the recipe says of the student, and return its configuration."""
     section = recipe.student
@@ -138,9 +163,15 @@ def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, proces
         path = resolve_model(section.model, "student.model")
         origin = load_config(path, "student.model")
         check_same_inputs(processor, load_processor(path, task, "student.model"))
-    student = student_config(origin, **section.model_dump(exclude={"model"}))
+    if section.config is not None:
+        student = fresh_config(section.config, "student.config")
+        check_has_class(student, task, "student.config")
+        task.check_inputs(student, processor, "student.config")
+    else:
+        student = student_config(origin, **section.shape)
     intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
-    for specification in [*(recipe.objectives or []), *intermediate]:
+    objectives = DEFAULT_OBJECTIVES if recipe.objectives is None else recipe.objectives
+    for specification in [*objectives, *intermediate]:
         objective = build_objective(specification)
         objective.bind(student, teacher)
         if isinstance(objective, SentenceObjective) and task.pooling not in (None, objective.pooling):

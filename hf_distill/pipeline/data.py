@@ -17,7 +17,7 @@ from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
 from hf_distill.pipeline.transfer import load_transfer
-from hf_distill.pipeline.unusable import Counts, leave_out_unusable, settle_cut
+from hf_distill.pipeline.unusable import Counts, count_left_out, leave_out_unusable, settle_cut
 from hf_distill.tasks import Task, find_task
 from hf_distill.tasks.base import Processor
 
@@ -52,9 +52,10 @@ class TaskData:
 
 def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
     """Load the data set and return the task, the rows under the task's column names, and the label names."""
-    section, kind = recipe.dataset, find_task(recipe.task)
-    options = {name: getattr(section, name) for name in kind.options if getattr(section, name) is not None}
-    task = kind(section.columns, section.max_length, **options)
+    section = recipe.dataset
+    task = find_task(recipe.task)(section.columns)
+    for option in task.data_options:
+        setattr(task, option, getattr(section, option))
     data = task.select_columns(
         load_data(section.path, section.name, section.data_files, section.splits, section.revision)
     )
@@ -131,16 +132,16 @@ def prepare_data(
     data, counts = leave_out_unusable(task, data, section)
     data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
     data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
-    data = task.encode_labels(
-        DatasetDict({name: data[name] for name in {"train", "transfer", "validation", split} & set(data)}),
-        names,
-        order,
-    )
+    # In this order: the training rows settle what is the same for all.
+    used = [name for name in dict.fromkeys(("train", "transfer", "validation", split)) if name in data]
+    data = task.encode_labels(DatasetDict({name: data[name] for name in used}), names, order)
     if section.labels_per_class is not None:
         if not names:
             raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
+    if task.collator_reads_columns:
+        count_left_out(data, encoded, counts)
     encoded = settle_cut(task, encoded, section, counts)
     if "transfer" in encoded:
         encoded["train"] = concatenate_datasets([encoded["train"], encoded.pop("transfer")])
@@ -158,7 +159,11 @@ def prepare_data(
         evaluation_split=split,
         validation=encoded.get("validation"),
         counts=counts,
-        fingerprint=[by_id, *(_content_fingerprint(rows) for rows in (encoded["train"], measured))],
+        fingerprint=[
+            by_id,
+            *(_content_fingerprint(rows) for rows in (encoded["train"], measured)),
+            *task.input_facts(processor),
+        ],
     )
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hf_distill.compatibility import draw_weights_anew
 from hf_distill.data.loading import PACKAGE_PREFIX
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import label_names
+from hf_distill.pipeline.fresh import fresh_model
 from hf_distill.students import build_student
 from hf_distill.tasks import Task
 from hf_distill.tasks.base import Processor
@@ -96,7 +98,8 @@ def check_same_inputs(teacher: Processor, student: Processor) -> None:
         InputError: If they differ; the message names a difference.
     """
     if not isinstance(teacher, PreTrainedTokenizerBase):
-        one, other = teacher.to_dict(), student.to_dict()
+        # What a file says and what a class has by default may be of different types.
+        one, other = (json.loads(json.dumps(processor.to_dict(), default=str)) for processor in (teacher, student))
         wrong = next((key for key in sorted(one) if not key.startswith("_") and one[key] != other.get(key)), None)
         if wrong is not None:
             raise InputError(
@@ -121,7 +124,7 @@ def check_same_inputs(teacher: Processor, student: Processor) -> None:
 
 def make_student(recipe: Any, teacher: PreTrainedModel, task: Task, names: list[str], seed: int) -> PreTrainedModel:
     """
-    Make the student of a recipe: layers of the teacher or of the checkpoint that `student.model` names.
+    Make the student of a recipe: layers of the teacher or of the checkpoint that `student.model` names, or fresh.
 
     Args:
         recipe ([`Recipe`]): The recipe.
@@ -131,6 +134,8 @@ def make_student(recipe: Any, teacher: PreTrainedModel, task: Task, names: list[
         seed (`int`): Seed of weights that start at random.
     """
     section = recipe.student
+    if section.config is not None:
+        return fresh_model(section.config, task, names, "student.config", seed)
     origin = teacher
     if section.model is not None:
         # from_pretrained draws a new head's weights from the global generator.
@@ -139,4 +144,4 @@ def make_student(recipe: Any, teacher: PreTrainedModel, task: Task, names: list[
             origin = load_model(
                 resolve_model(section.model, "student.model"), task, names, "student.model", new_head=True
             )
-    return build_student(origin, seed=seed, **section.model_dump(exclude={"model"}))
+    return build_student(origin, seed=seed, **section.shape)

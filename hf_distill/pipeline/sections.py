@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hf_distill.errors import InputError
 from hf_distill.quantization import QuantizationOptions, find_backend
@@ -59,8 +59,15 @@ class DatasetSection(Section):
     )
     max_length: int | None = Field(None, ge=4, description="Longest input in tokens.")
     too_long: Literal["cut", "skip", "refuse"] = Field("cut", description="What is done with longer inputs.")
+    max_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Length that every sound is cut or filled to; by default that of the longest of the training "
+        "rows, at most 30.",
+    )
     on_error: Literal["refuse", "skip"] = Field(
-        "refuse", description="What is done with rows that cannot be read, such as those without a text."
+        "refuse",
+        description="What is done with rows that cannot be read: an empty text, a damaged image or sound.",
     )
     max_train_samples: int | None = Field(None, ge=1, description="Use so many training rows, drawn at random.")
     labels_per_class: int | None = Field(
@@ -91,16 +98,40 @@ class DatasetSection(Section):
 class TeacherSection(Section):
     """Who teaches."""
 
-    model: str = Field(description="Folder, Hub id, or package:MODULE/FOLDER within an installed package.")
+    model: str | None = Field(
+        None, description="Folder, Hub id, or package:MODULE/FOLDER within an installed package."
+    )
+    config: dict[str, Any] | None = Field(
+        None,
+        description="Make a model in place of loading one: model_type, and fields of such a configuration.",
+    )
+    processor: dict[str, Any] | None = Field(
+        None,
+        description="What makes the inputs of a model made from config: fields that differ from what follows from it.",
+    )
     fine_tune: dict[str, Any] | None = Field(
         None, description="Fine-tune it first: any field of TrainingArguments; {} for the defaults of training."
     )
+
+    @model_validator(mode="after")
+    def _one_start(self) -> TeacherSection:
+        if (self.model is None) == (self.config is None):
+            raise ValueError("needs one of model, a checkpoint, and config, from which a fresh one is made")
+        if self.config is not None and self.fine_tune is None:
+            raise ValueError("a model made from config knows nothing yet; add fine_tune")
+        if self.processor is not None and self.config is None:
+            raise ValueError("processor goes with config; a checkpoint has its own")
+        return self
 
 
 class StudentSection(Section):
     """Who learns; started from the teacher's layers unless `model` names another checkpoint."""
 
     model: str | None = Field(None, description="Start from this checkpoint and not from the teacher.")
+    config: dict[str, Any] | None = Field(
+        None,
+        description="Start at random: model_type, and fields of such a configuration; of any architecture.",
+    )
     num_hidden_layers: int | None = Field(None, ge=1, description="Depth.")
     layers: list[int] | None = Field(
         None, description="The teacher layer, from 0, that each student layer starts from."
@@ -108,6 +139,19 @@ class StudentSection(Section):
     hidden_size: int | None = Field(None, ge=1, description="Width.")
     num_attention_heads: int | None = Field(None, ge=1, description="Attention heads.")
     intermediate_size: int | None = Field(None, ge=1, description="Width of the feed-forward layers.")
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What is asked of the student's depth and width."""
+        return self.model_dump(exclude={"model", "config"})
+
+    @model_validator(mode="after")
+    def _all_of_config(self) -> StudentSection:
+        given = {"model": self.model, **self.shape}
+        other = next((name for name, value in given.items() if value is not None), None)
+        if self.config is not None and other is not None:
+            raise ValueError(f"config says all of the student; leave out {other}, or config")
+        return self
 
 
 class RecordingSection(Section):

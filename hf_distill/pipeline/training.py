@@ -120,6 +120,8 @@ def train(
     write_tensorboard_to(args, str(context.run.folder / "logs" / stage))
     args.run_name = f"{context.run.folder.name}-{stage}"
     task, names = context.task, context.data.names
+    if task.collator_reads_columns:
+        args.remove_unused_columns = False
 
     # What only the task's own loss reads, the model's forward does not name.
     args.remove_unused_columns = args.remove_unused_columns and task.loss is None

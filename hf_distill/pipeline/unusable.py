@@ -50,6 +50,14 @@ def leave_out_unusable(task: Task, data: DatasetDict, section: DatasetSection) -
     return result, counts
 
 
+def count_left_out(data: DatasetDict, encoded: dict[str, Dataset], counts: Counts) -> None:
+    """Count the rows that a task has left out while it encoded them; added to `counts`."""
+    for split, rows in encoded.items():
+        number = len(data[split]) - len(rows)
+        if number:
+            counts.setdefault(split, {})["skipped"] = number
+
+
 def settle_cut(task: Task, encoded: dict[str, Dataset], section: DatasetSection, counts: Counts) -> dict[str, Dataset]:
     """
     Count the inputs that were longer than may be, and return the rows that are kept.

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel
 
 
 def products_of_body(model: PreTrainedModel) -> dict[str, nn.Linear]:
@@ -19,6 +20,17 @@ def products_of_body(model: PreTrainedModel) -> dict[str, nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and name.startswith(body)
     }
+
+
+NO_PRODUCTS = "there are no matrix products in the body of {}, and convolutions stay in floats; leave quantization out"
+"""What is said of an architecture that has nothing to quantize."""
+
+
+def multiplies(config: PretrainedConfig) -> bool:
+    """Say whether there are matrix products in the body of models of a configuration, as there are none in ResNet."""
+    with torch.device("meta"):
+        body = AutoModel.from_config(config)
+    return any(isinstance(module, nn.Linear) for module in body.modules())
 
 
 def outside_body(parts: Mapping[str, str]) -> list[str]:

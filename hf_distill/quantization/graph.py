@@ -104,6 +104,11 @@ def nodes_of_head(graph: Any) -> list[str]:
     return [name for name in head if products[name].input[1] not in large]
 
 
+def convolutions(graph: Any) -> list[str]:
+    """Return the names of the convolutions: ONNX Runtime has few of them in int8, and none with signed weights."""
+    return [node.name for node in graph.node if node.op_type == "Conv"]
+
+
 def products_with_weights(graph: Any, without: Collection[str]) -> list[str]:
     """Return the names of the nodes that multiply with what was learnt, but for those named."""
     weights = {tensor.name for tensor in graph.initializer}

@@ -17,12 +17,14 @@ from transformers import PretrainedConfig
 
 from hf_distill.errors import InputError
 from hf_distill.quantization.base import QuantizableModel, QuantizationOptions
+from hf_distill.quantization.body import NO_PRODUCTS, multiplies
 from hf_distill.quantization.calibration import calibration_examples, with_inputs
 from hf_distill.quantization.elsewhere import refusal
 from hf_distill.quantization.exported import ExportingBackend
 from hf_distill.quantization.graph import (
     FILE_NAME,
     can_be_fused,
+    convolutions,
     fuse,
     load_graph,
     lookups_in_small_tables,
@@ -88,6 +90,8 @@ class ONNXRuntimeBackend(ExportingBackend):
         kind, mode, reason = config.model_type, self.mode(options), None
         if not self.is_exported(config):
             reason = "Optimum exports no models of the architecture"
+        elif mode != "half" and not multiplies(config):
+            raise InputError(f"quantization: onnxruntime: {NO_PRODUCTS.format(kind)}")
         elif mode == "static" and kind in WITH_BRANCHES:
             reason = "mode static takes no graph with branches, such as that of the architecture"
         elif mode == "half" and not can_be_fused(kind, HALF):
@@ -159,7 +163,7 @@ class ONNXModel(QuantizableModel):
         graph = load_graph(source)
         self._inputs = [entry.name for entry in graph.input]
         # The head's rounding errors reach the scores as they are, and it is mostly a small part of the size.
-        self._never = nodes_of_head(graph)
+        self._never = [*nodes_of_head(graph), *convolutions(graph)]
         self.operators = products_with_weights(graph, self._never)
         if options.mode == "static":
             self._never += lookups_in_small_tables(graph)

@@ -13,12 +13,13 @@ from typing import Any
 import torch
 from accelerate import init_empty_weights
 from safetensors.torch import load_file
-from transformers import AutoConfig, PreTrainedModel
+from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
+from hf_distill.compatibility import WEIGHTS_BY_THEIR_NAMES
 from hf_distill.errors import InputError
 from hf_distill.features.inputs import input_names, select_inputs
 from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
-from hf_distill.quantization.body import products_of_body
+from hf_distill.quantization.body import NO_PRODUCTS, multiplies, products_of_body
 from hf_distill.quantization.calibration import calibration_examples
 from hf_distill.tasks import Task
 from hf_distill.tasks.base import Processor
@@ -50,6 +51,11 @@ class QuantoBackend(QuantizationBackend):
                 "quantization: the backend quanto needs optimum-quanto, which is not installed; "
                 "install hf-distill[quanto], or leave it out here with --set quantization=[]"
             )
+
+    def check_model(self, config: PretrainedConfig, options: QuantizationOptions) -> None:
+        """Check that there is something to quantize; see [`QuantizationBackend.check_model`]."""
+        if not multiplies(config):
+            raise InputError(f"quantization: {self.name}: {NO_PRODUCTS.format(config.model_type)}")
 
     def prepare(
         self, checkpoint: Path, aside: Path, task: Task, options: QuantizationOptions, rows: Any = None
@@ -125,7 +131,7 @@ class QuantoModel(QuantizableModel):
             quantize(model, weights=self._weights, activations="qint8" if self._examples else None, include=names)
             self._measure_ranges(model)
             freeze(model)
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, **WEIGHTS_BY_THEIR_NAMES)
         (folder / MAP_FILE).write_text(json.dumps(quantization_map(model), indent=2) + "\n", encoding="utf-8")
         self._processor.save_pretrained(folder)
 

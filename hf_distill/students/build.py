@@ -7,13 +7,14 @@ import copy
 import logging
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
 from hf_distill.features.layer_map import uniform
-from hf_distill.features.layers import layer_prefix
+from hf_distill.features.layers import depth_of, layer_prefix
 from hf_distill.students.narrow import narrow_config, narrow_tensor
 
 logger = logging.getLogger(__name__)
@@ -59,8 +60,11 @@ def build_student(
     >>> student = build_student(teacher, num_hidden_layers=2, layers=[1, 5])  # doctest: +SKIP
     ```
     """
+    shape = num_hidden_layers, layers, hidden_size, num_attention_heads, intermediate_size
+    config = student_config(teacher.config, *shape)
+    if _is_whole(shape):
+        return copy.deepcopy(teacher)
     layers = choose_layers(teacher.config.num_hidden_layers, num_hidden_layers, layers)
-    config = student_config(teacher.config, None, layers, hidden_size, num_attention_heads, intermediate_size)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         student = type(teacher)(config).to(dtype=teacher.dtype)
@@ -82,9 +86,17 @@ def student_config(
     Raises:
         InputError: As [`build_student`] does.
     """
+    if _is_whole((num_hidden_layers, layers, hidden_size, num_attention_heads, intermediate_size)):
+        return copy.deepcopy(teacher)
+    depth_of(teacher, "student.num_hidden_layers")
     config = _shallow_config(teacher, choose_layers(teacher.num_hidden_layers, num_hidden_layers, layers))
     narrow_config(config, teacher, hidden_size, num_attention_heads, intermediate_size)
     return config
+
+
+def _is_whole(shape: Sequence[Any]) -> bool:
+    """Say whether nothing of depth and width is asked: then a student of any architecture is as large as its start."""
+    return all(value is None for value in shape)
 
 
 def choose_layers(depth: int, number: int | None, layers: Sequence[int] | None) -> list[int]:

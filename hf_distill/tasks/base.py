@@ -69,8 +69,10 @@ class Task(ABC):
     """Whether `transformers.pipeline` runs its models."""
     scored_in_training: ClassVar[bool] = True
     """Whether `compute_metrics` can score a batch's logits alone."""
-    options: ClassVar[tuple[str, ...]] = ()
-    """Keys of a recipe's `dataset` that are for it alone; arguments of its class."""
+    collator_reads_columns: ClassVar[bool] = False
+    """Whether the collator makes a model's inputs of columns that no model's forward names."""
+    data_options: ClassVar[tuple[str, ...]] = ("max_length", "too_long")
+    """The options of a recipe's `dataset` that change how the task reads it; its attributes of the same names."""
     draws_rows: ClassVar[bool] = False
     """Whether training rows are another draw in every epoch, of which nothing can be recorded beforehand."""
     needs_labels: ClassVar[bool] = True
@@ -100,7 +102,9 @@ class Task(ABC):
 
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint of this configuration was saved with this task's head."""
-        classes = {model_class.__name__ for model_class in self.model_class._model_mapping.values()}
+        # Some architectures have several classes for a task, in a tuple.
+        entries = self.model_class._model_mapping.values()
+        classes = {kind.__name__ for entry in entries for kind in (entry if isinstance(entry, tuple) else [entry])}
         return bool(set(config.architectures or []) & classes) and head_of(config) == self.head
 
     def load_processor(self, name: str | Path) -> Processor:
@@ -122,6 +126,40 @@ class Task(ABC):
     def loss(self) -> Callable[[Mapping[str, Any], Mapping[str, torch.Tensor]], torch.Tensor] | None:
         """From a model's outputs and the batch to the task loss, where the models do not compute it themselves."""
         return None
+
+    def processor_fields(self, config: PretrainedConfig, given: Mapping[str, Any], field: str) -> dict[str, Any]:
+        """
+        Return the fields of the file that a processor is loaded from, for a model that is made from a configuration.
+
+        Args:
+            config ([`~transformers.PretrainedConfig`]): The model's configuration.
+            given (`Mapping[str, Any]`): Fields that the recipe says itself.
+            field (`str`): The recipe's field that has them, for the message.
+
+        Raises:
+            InputError: If the task's inputs are not made of a few numbers, or one of these is missing.
+        """
+        raise InputError(
+            f"teacher.config: {self.name} needs a {self.processor_argument}, which a configuration does not have; "
+            "name a checkpoint with teacher.model"
+        )
+
+    def check_inputs(self, config: PretrainedConfig, processor: Processor, field: str) -> None:  # noqa: B027
+        """
+        Check that a model made from a configuration can read what the processor makes.
+
+        Args:
+            config ([`~transformers.PretrainedConfig`]): The configuration.
+            processor (`Processor`): What makes the inputs.
+            field (`str`): The recipe's field that has the configuration, for the message.
+
+        Raises:
+            InputError: If it cannot.
+        """
+
+    def input_facts(self, processor: Processor) -> list[Any]:
+        """Return what inputs depend on beside the encoded rows; nothing where rows are the inputs."""
+        return []
 
     @property
     def imports(self) -> str:

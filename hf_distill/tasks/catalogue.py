@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from hf_distill.catalogue import Catalogue
+from hf_distill.tasks.audio_classification import AudioClassification
 from hf_distill.tasks.base import Task
 from hf_distill.tasks.fill_mask import FillMask
+from hf_distill.tasks.image_classification import ImageClassification
 from hf_distill.tasks.multi_label_text_classification import MultiLabelTextClassification
 from hf_distill.tasks.multiple_choice import MultipleChoice
 from hf_distill.tasks.sentence_similarity import SentenceSimilarity
@@ -22,6 +24,8 @@ _CATALOGUE: Catalogue[type[Task]] = Catalogue(
     MultipleChoice,
     FillMask,
     SentenceSimilarity,
+    ImageClassification,
+    AudioClassification,
 )
 
 

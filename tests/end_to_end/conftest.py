@@ -14,6 +14,7 @@ sys.modules[_spec.name] = _tiny_setup
 _spec.loader.exec_module(_tiny_setup)
 
 setup = _tiny_setup.setup
+media = _tiny_setup.media
 own_cache = _tiny_setup.own_cache
 restored_verbosity = _tiny_setup.restored_verbosity
 command = _tiny_setup.command

@@ -155,7 +155,7 @@ def test_whole_words_with_evaluation_in_training(setup: Any, recipe: Callable, t
 
 
 def test_labels_cannot_be_hidden(recipe: Callable, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"dataset\.labels_per_class: fill-mask has no labels to hide"):
+    with pytest.raises(InputError, match=r"dataset\.labels_per_class: fill-mask has no classes"):
         run_recipe(parse_recipe(recipe(dataset__labels_per_class=3)), tmp_path / "run")
 
 

@@ -41,10 +41,16 @@ def backend() -> str | None:
 BACKEND = backend()
 
 
+def content_of(task: str, setup: Any, media: Any, **changes: Any) -> dict[str, Any]:
+    """Return the tiny recipe of a task."""
+    medium = task.partition("-")[0]
+    return media.content(medium, **changes) if medium in ("image", "audio") else setup.content(task, **changes)
+
+
 @pytest.fixture(scope="module", params=TASKS)
-def run(request: pytest.FixtureRequest, setup: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(request: pytest.FixtureRequest, setup: Any, media: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     quantization = [{"backend": BACKEND, "max_drop": None}] if BACKEND else []
-    content = setup.content(request.param, quantization=quantization, training__max_steps=2)
+    content = content_of(request.param, setup, media, quantization=quantization, training__max_steps=2)
     return run_recipe(parse_recipe(content), tmp_path_factory.mktemp("runs") / "tiny")
 
 
@@ -80,8 +86,10 @@ def test_the_code_of_the_card_runs(run: Path, model: str, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("task", TASKS)
-def test_every_preset_trains_every_task_or_is_refused(task: str, preset: str, setup: Any, tmp_path: Path) -> None:
-    content = setup.content(task, preset=preset, baseline=None, training__max_steps=2)
+def test_every_preset_trains_every_task_or_is_refused(
+    task: str, preset: str, setup: Any, media: Any, tmp_path: Path
+) -> None:
+    content = content_of(task, setup, media, preset=preset, baseline=None, training__max_steps=2)
     recipe = PRESETS[preset].to_recipe()
     names = {entry["name"] for entry in [*recipe["objectives"], *recipe.get("intermediate", {}).get("objectives", [])]}
     if task in WITHOUT_PROBABILITIES and names & SOFTENED:

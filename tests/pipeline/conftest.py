@@ -17,12 +17,19 @@ from hf_distill.cli import main
 # Test folders are no packages.
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import Setup, make_setup
+from tiny_media import MediaSetup, make_media_setup
 
 
 @pytest.fixture(scope="session")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> Setup:
     """Teachers and data of both tasks."""
     return make_setup(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> MediaSetup:
+    """Teachers and data of the tasks on images and sounds."""
+    return make_media_setup(tmp_path_factory.mktemp("media"))
 
 
 @pytest.fixture(scope="session", autouse=True)

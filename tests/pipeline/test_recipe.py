@@ -141,7 +141,7 @@ def test_training_field_of_the_run_itself_is_refused(key: str) -> None:
         ({"dataset": {"path": "a", "max_length": "long"}}, "dataset.max_length: input should be a valid integer"),
         ({"dataset": {"path": "a", "max_train_samples": 0}}, "dataset.max_train_samples: input should be greater"),
         ({"dataset": {"path": "a", "splits": {"dev": "x"}}}, "dataset.splits.dev"),
-        ({"teacher": {}}, "teacher.model: is missing"),
+        ({"teacher": {}}, "teacher: needs one of model, a checkpoint, and config"),
         ({"student": {"layers": 3}}, "student.layers: input should be a valid list; got 3"),
         ({"task_weight": -1}, "task_weight: input should be greater than or equal to 0; got -1"),
         ({"objectives": "logits_kl"}, "objectives: input should be a valid list; got 'logits_kl'"),
