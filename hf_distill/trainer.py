@@ -18,7 +18,7 @@ from hf_distill.durable_trainer import DurableTrainer
 from hf_distill.errors import InputError
 from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
-from hf_distill.features.heads import Head, head_of, read_logits
+from hf_distill.features.heads import Head, head_of, logits_to_teach, loss_of_class_token
 from hf_distill.features.inputs import has_adapter, input_names, select_inputs
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
@@ -301,10 +301,11 @@ class DistillationTrainer(DurableTrainer):
                 return self._task_loss(outputs, batch), outputs
             if any(name in inputs for name in self.label_names):
                 return super().compute_loss(model, inputs, return_outputs=True)
-            return None, model(**inputs)
+            outputs = model(**inputs)
+            return loss_of_class_token(outputs, batch.get("labels")), outputs
 
     def _student_features(self, outputs: Any, knowledge: Features) -> Features:
-        logits = read_logits(outputs) if knowledge.logits is not None else None
+        logits = logits_to_teach(outputs) if knowledge.logits is not None else None
         if logits is not None and logits.shape != knowledge.logits.shape:
             raise InputError(
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "

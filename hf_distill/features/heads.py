@@ -8,7 +8,10 @@ from enum import Enum
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from transformers import PretrainedConfig
+
+from hf_distill.features.units import IGNORED_LABEL
 
 
 class Head(str, Enum):
@@ -43,6 +46,31 @@ def read_logits(outputs: Mapping[str, Any]) -> torch.Tensor | None:
     if "start_logits" in outputs:
         return torch.stack([outputs["start_logits"], outputs["end_logits"]], dim=-1)
     return outputs.get("logits")
+
+
+def logits_to_teach(outputs: Mapping[str, Any]) -> torch.Tensor | None:
+    """
+    Return the logits that a student learns from its teacher, if it has any.
+
+    DeiT has a token for that, beside the one that learns from labels; its `logits` are the mean of both.
+
+    Args:
+        outputs (`Mapping`): What the student returned.
+    """
+    return outputs["distillation_logits"] if "distillation_logits" in outputs else read_logits(outputs)
+
+
+def loss_of_class_token(outputs: Mapping[str, Any], labels: torch.Tensor | None) -> torch.Tensor | None:
+    """
+    Return the task loss of a model that takes no labels but has a token that learns from them: DeiT with a teacher.
+
+    Args:
+        outputs (`Mapping`): What the student returned.
+        labels (`torch.Tensor`, *optional*): Label ids `(batch,)`; -100 where there is none.
+    """
+    if labels is None or "cls_logits" not in outputs:
+        return None
+    return F.cross_entropy(outputs["cls_logits"], labels, ignore_index=IGNORED_LABEL)
 
 
 def head_of(config: PretrainedConfig, architecture: str | None = None) -> Head:

@@ -34,10 +34,13 @@ def depth_of(config: PretrainedConfig, place: str) -> int:
 def layer_prefix(model: PreTrainedModel) -> str | None:
     """Return the name of the list that holds the transformer layers; `None` if they are not one list (ALBERT)."""
     depth = model.config.num_hidden_layers
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth and not re.search(r"\.\d+\.", f".{name}."):
-            return name
-    return None
+    found = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == depth and not re.search(r"\.\d+\.", f".{name}.")
+    ]
+    # Of several the last: convolutions that make a sound's frames, which may be as many, come before.
+    return found[-1] if found else None
 
 
 def layer_calls(model: PreTrainedModel) -> list[tuple[nn.Module, int]]:

@@ -63,7 +63,8 @@ def build_student(
     shape = num_hidden_layers, layers, hidden_size, num_attention_heads, intermediate_size
     config = student_config(teacher.config, *shape)
     if _is_whole(shape):
-        return copy.deepcopy(teacher)
+        # In training mode, as every fresh model is.
+        return copy.deepcopy(teacher).train()
     layers = choose_layers(teacher.config.num_hidden_layers, num_hidden_layers, layers)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

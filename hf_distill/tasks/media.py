@@ -80,7 +80,7 @@ class MediaClassification(OneLabelTask):
             batch_size=100,
             remove_columns=rows.column_names,
             features=Features(types),
-            desc=f"Reading {medium}s",
+            desc=f"Reading {medium} files",
         )
         problems = read["problem"][:]
         wrong = [row for row, problem in enumerate(problems) if problem is not None]

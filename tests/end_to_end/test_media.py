@@ -171,3 +171,19 @@ def test_damaged_rows_stop_a_run_or_are_left_out(media: Any, tmp_path: Path, com
     assert not (tmp_path / "run").exists()
     assert command(*arguments, "--set", "dataset.on_error=skip").status == 0
     assert json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]["student"]["train_rows"] == 63
+
+
+def test_distillation_token_learns_in_a_run(media: Any, tmp_path: Path) -> None:
+    student = {**VIT, "model_type": "deit", "architectures": ["DeiTForImageClassificationWithTeacher"]}
+    report = run_once(
+        media,
+        "image",
+        tmp_path,
+        student={"config": student},
+        objectives=["logits_kl"],
+        baseline=False,
+        quantization=[{"backend": backend, "max_drop": None} for backend in BACKENDS[:1]],
+    )
+    assert 0 <= report["student"]["metrics"]["accuracy"] <= 1
+    config = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
+    assert config["architectures"] == student["architectures"]
