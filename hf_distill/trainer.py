@@ -288,7 +288,7 @@ class DistillationTrainer(DurableTrainer):
             inputs["output_hidden_states"] = True
         # Label smoothing of a batch without a label divides 0 by 0, in the gradient too.
         if self.label_smoother is not None and Unit.LABEL in masks and not masks[Unit.LABEL].any():
-            inputs.pop("labels")
+            inputs.pop("labels", None)
         with self.projections.capturing(knowledge):
             if any(name in inputs for name in self.label_names):
                 return super().compute_loss(model, inputs, return_outputs=True)
