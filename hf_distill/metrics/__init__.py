@@ -7,6 +7,7 @@ from hf_distill.metrics.classification import F1, Accuracy, Precision, Recall, c
 from hf_distill.metrics.correlation import RegressionScores, compute_regression_metrics, rank_correlation
 from hf_distill.metrics.in_memory import InMemoryMetric
 from hf_distill.metrics.multi_label import MultiLabelScores, compute_multi_label_metrics
+from hf_distill.metrics.squad import Squad, compute_squad_metrics
 from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics
 
 __all__ = [
@@ -18,9 +19,11 @@ __all__ = [
     "Recall",
     "RegressionScores",
     "Seqeval",
+    "Squad",
     "compute_classification_metrics",
     "compute_multi_label_metrics",
     "compute_regression_metrics",
+    "compute_squad_metrics",
     "compute_tagging_metrics",
     "rank_correlation",
 ]
