@@ -72,7 +72,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         "primary_metric": task.primary_metric,
         "task": task.name,
         "split": context.data.evaluation_split,
-        "rows": len(rows),
+        "rows": len(references),
         **({"data": context.data.counts} if context.data.counts else {}),
         "seed": context.seed,
         "threads": torch.get_num_threads(),

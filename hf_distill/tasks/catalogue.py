@@ -8,6 +8,7 @@ from hf_distill.tasks.base import Task
 from hf_distill.tasks.fill_mask import FillMask
 from hf_distill.tasks.multi_label_text_classification import MultiLabelTextClassification
 from hf_distill.tasks.multiple_choice import MultipleChoice
+from hf_distill.tasks.question_answering import QuestionAnswering
 from hf_distill.tasks.text_classification import TextClassification
 from hf_distill.tasks.text_regression import TextRegression
 from hf_distill.tasks.token_classification import TokenClassification
@@ -20,6 +21,7 @@ _CATALOGUE: Catalogue[type[Task]] = Catalogue(
     TokenClassification,
     MultipleChoice,
     FillMask,
+    QuestionAnswering,
 )
 
 
