@@ -147,6 +147,8 @@ def draw_weights_anew(model: PreTrainedModel, part: torch.nn.Module) -> None:
     for marked in (*part.modules(), *part.parameters()):
         marked._is_hf_initialized = False
     part.apply(model._init_weights)
+    # 4.57 draws ModernBERT's heads when it comes to the model that has them.
+    model._init_weights(model)
 
 
 def training_fields(options: dict[str, Any]) -> dict[str, Any]:

@@ -294,7 +294,7 @@ class DistillationTrainer(DurableTrainer):
             inputs["output_hidden_states"] = True
         # Label smoothing of a batch without a label divides 0 by 0, in the gradient too.
         if self.label_smoother is not None and Unit.LABEL in masks and not masks[Unit.LABEL].any():
-            inputs.pop("labels")
+            inputs.pop("labels", None)
         with self.projections.capturing(knowledge):
             if self._task_loss is not None and "labels" in batch:
                 outputs = model(**inputs)

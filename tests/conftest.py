@@ -22,6 +22,8 @@ from hf_distill.compatibility import forget_earlier_arguments
 WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 VOCABULARY = 64
 PADDING = {"input_ids": 0, "attention_mask": 0, "token_type_ids": 0, "labels": -100, "prediction_mask": False}
+# One number a row, which nothing is added to.
+PADDING |= {"start_positions": None, "end_positions": None}
 
 # Several test processes share a machine, and tiny models gain nothing from threads.
 torch.set_num_threads(1)

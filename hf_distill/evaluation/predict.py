@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 from transformers.utils.logging import tqdm
 
-from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.inputs import input_names, select_inputs, without_labels
 from hf_distill.processes import processes
 from hf_distill.tasks import Task
 
@@ -34,7 +34,7 @@ def forward_function(model: Any, task: Task) -> ForwardFunction:
     names = input_names(model)
     if isinstance(model, PreTrainedModel):
         model.eval()
-        names = [name for name in names or [] if "label" not in name]
+        names = without_labels(names)
     else:
         names = list(model.input_names)
 

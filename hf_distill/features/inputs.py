@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+
+from hf_distill.features.units import SPAN_LABELS
 
 
 def has_adapter(model: nn.Module) -> bool:
@@ -23,6 +25,11 @@ def input_names(model: nn.Module) -> list[str] | None:
     parameters = inspect.signature(model.forward).parameters.values()
     named = [entry.name for entry in parameters if entry.kind in (entry.POSITIONAL_OR_KEYWORD, entry.KEYWORD_ONLY)]
     return named or None
+
+
+def without_labels(names: Sequence[str] | None) -> list[str]:
+    """Return the names of a forward's arguments but for the labels; none if it takes anything."""
+    return [name for name in names or [] if "label" not in name and name not in SPAN_LABELS]
 
 
 def select_inputs(batch: Mapping[str, Any], names: list[str] | None) -> dict[str, Any]:

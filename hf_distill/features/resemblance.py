@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import torch
 from transformers import PreTrainedModel
 
-from hf_distill.features.inputs import cast_inputs, input_names, select_inputs
+from hf_distill.features.inputs import cast_inputs, input_names, select_inputs, without_labels
 from hf_distill.features.layer_map import LayerPairs
 from hf_distill.features.units import Unit, unit_masks
 
@@ -72,7 +72,7 @@ def resemblance(
 
 def _states_of_layers(model: PreTrainedModel, batches: list[Mapping[str, torch.Tensor]]) -> list[torch.Tensor]:
     """Return the hidden states of the real tokens in every layer, `(tokens, width)` each, on the processor."""
-    names = [name for name in input_names(model) or [] if "label" not in name]
+    names = without_labels(input_names(model))
     training = model.training
     model.eval()
     parts = []

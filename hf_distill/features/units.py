@@ -10,6 +10,10 @@ import torch
 
 IGNORED_LABEL = -100
 PREDICTION_MASK = "prediction_mask"
+SPAN_LABELS = ("start_positions", "end_positions")
+"""What holds the label of a model that finds spans: the first and the last token."""
+IGNORED_POSITION = 2**31 - 1
+"""The position that says that there is no label; so is any that is not among the tokens of the batch."""
 
 
 class Unit(str, Enum):
@@ -36,13 +40,14 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
             `(batch, tokens)` marks the real tokens (all, if it is absent); of `(batch, choices, tokens)`, where an
             example has several texts, each of these is a sequence of its own, as it is for the models. The predicted
             tokens are those of a boolean `prediction_mask` of the same shape if there is one, else those with a label
-            other than -100, else the real tokens.
+            other than -100, else the real tokens. Labels are those of `labels`, or the spans that begin at one of the
+            tokens by `start_positions`: models leave out the others.
         special_ids (`Sequence[int]`, *optional*): Ids of the special tokens, which are no content.
 
     Returns:
         `dict[Unit, torch.Tensor]`: A boolean mask for each unit: `(batch,)` for examples, `(sequences, tokens)` for
-        tokens, content and predictions, the labels' own shape for labels. A unit that the batch does not have is left
-        out.
+        tokens, content and predictions, for labels their own shape, or `(batch,)` for spans. A unit that the batch
+        does not have is left out.
     """
     first = next(value for value in batch.values() if isinstance(value, torch.Tensor))
     masks = {Unit.EXAMPLE: torch.ones(first.shape[0], dtype=torch.bool, device=first.device)}
@@ -51,6 +56,8 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
     if labels is not None:
         masks[Unit.LABEL] = known_labels(labels)
     if tokens is not None:
+        if batch.get(SPAN_LABELS[0]) is not None:
+            masks[Unit.LABEL] = batch[SPAN_LABELS[0]].flatten() < tokens.shape[1]
         masks[Unit.EXAMPLE] = tokens.flatten(1).any(1)
         masks[Unit.TOKEN] = tokens
         masks[Unit.CONTENT] = _content_mask(batch, tokens, special_ids)

@@ -18,7 +18,7 @@ from hf_distill.features.attention import AttentionCapture
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.heads import read_logits
 from hf_distill.features.hidden_states import HiddenStatesCapture
-from hf_distill.features.inputs import cast_inputs, input_names, select_inputs
+from hf_distill.features.inputs import cast_inputs, input_names, select_inputs, without_labels
 from hf_distill.features.pooling import with_padding
 from hf_distill.features.vocabulary import OutputLayer
 from hf_distill.knowledge.compilation import CompiledLayers
@@ -50,7 +50,7 @@ class LiveTeacher(KnowledgeSource):
     @property
     def input_names(self) -> list[str]:
         """The arguments of the teacher's forward, less the labels: a teacher is never told the answer."""
-        return [name for name in self._names or [] if "label" not in name]
+        return without_labels(self._names)
 
     def to(self, device: torch.device) -> None:
         """Move the teacher to `device`."""

@@ -12,10 +12,10 @@ from datasets import Dataset
 from transformers import DataCollatorWithPadding, default_data_collator
 
 from hf_distill.errors import InputError
-from hf_distill.features.units import PREDICTION_MASK
+from hf_distill.features.units import PREDICTION_MASK, SPAN_LABELS
 from hf_distill.knowledge.fingerprints import fingerprint_of_row
 
-LABELS = ("label", "label_ids", "labels", PREDICTION_MASK)
+LABELS = ("label", "label_ids", "labels", PREDICTION_MASK, *SPAN_LABELS)
 """What a collator may want beside what the teacher reads."""
 ROWS_AT_ONCE = 1000
 PROBED_ROWS = 8

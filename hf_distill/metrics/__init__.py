@@ -11,6 +11,7 @@ from hf_distill.metrics.correlation import (
 )
 from hf_distill.metrics.in_memory import InMemoryMetric
 from hf_distill.metrics.multi_label import MultiLabelScores, compute_multi_label_metrics
+from hf_distill.metrics.squad import Squad, compute_squad_metrics
 from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics
 
 __all__ = [
@@ -22,9 +23,11 @@ __all__ = [
     "Recall",
     "RegressionScores",
     "Seqeval",
+    "Squad",
     "compute_classification_metrics",
     "compute_correlation_metrics",
     "compute_multi_label_metrics",
     "compute_regression_metrics",
+    "compute_squad_metrics",
     "compute_tagging_metrics",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrain
 from hf_distill.compatibility import draw_weights_anew
 from hf_distill.data.loading import PACKAGE_PREFIX
 from hf_distill.errors import InputError
+from hf_distill.features.heads import Head
 from hf_distill.knowledge.labels import label_names
 from hf_distill.pipeline.fresh import fresh_model
 from hf_distill.students import build_student
@@ -82,12 +84,20 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
         model = task.model_class.from_pretrained(name, **options)
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
-    if new_head and names and label_names(load_config(name, field)) != list(names):
+    if new_head and not _has_head_for(load_config(name, field), task, names):
         # A head of the right size, but for other labels, would be kept as it is.
         for child_name, child in model.named_children():
             if child_name != model.base_model_prefix:
                 draw_weights_anew(model, child)
     return model
+
+
+def _has_head_for(config: PretrainedConfig, task: Task, names: Sequence[str]) -> bool:
+    """Say whether a head of the right size is for these labels or, where the task has no classes, for the task."""
+    if names:
+        return label_names(config) == list(names)
+    # Two outputs may be two classes. Other heads without classes look like no other, or are tied to the embeddings.
+    return task.head is not Head.SPAN or task.has_head(config)
 
 
 def check_same_inputs(teacher: Processor, student: Processor) -> None:

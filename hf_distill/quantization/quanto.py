@@ -17,7 +17,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from hf_distill.compatibility import WEIGHTS_BY_THEIR_NAMES
 from hf_distill.errors import InputError
-from hf_distill.features.inputs import input_names, select_inputs
+from hf_distill.features.inputs import input_names, select_inputs, without_labels
 from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
 from hf_distill.quantization.body import NO_PRODUCTS, multiplies, products_of_body
 from hf_distill.quantization.calibration import calibration_examples
@@ -139,7 +139,7 @@ class QuantoModel(QuantizableModel):
     def _measure_ranges(self, model: PreTrainedModel) -> None:
         from optimum.quanto import Calibration
 
-        names = [name for name in input_names(model) or [] if "label" not in name]
+        names = without_labels(input_names(model))
         with Calibration():
             for example in self._examples:
                 model(**select_inputs(example, names))

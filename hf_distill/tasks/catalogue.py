@@ -10,6 +10,7 @@ from hf_distill.tasks.fill_mask import FillMask
 from hf_distill.tasks.image_classification import ImageClassification
 from hf_distill.tasks.multi_label_text_classification import MultiLabelTextClassification
 from hf_distill.tasks.multiple_choice import MultipleChoice
+from hf_distill.tasks.question_answering import QuestionAnswering
 from hf_distill.tasks.sentence_similarity import SentenceSimilarity
 from hf_distill.tasks.text_classification import TextClassification
 from hf_distill.tasks.text_regression import TextRegression
@@ -26,6 +27,7 @@ _CATALOGUE: Catalogue[type[Task]] = Catalogue(
     SentenceSimilarity,
     ImageClassification,
     AudioClassification,
+    QuestionAnswering,
 )
 
 

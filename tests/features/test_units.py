@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import torch
 
-from hf_distill.features.units import Unit, unit_masks
+from hf_distill.features.units import IGNORED_POSITION, Unit, unit_masks
 
 ATTENTION = torch.tensor([[1, 1, 1], [1, 1, 0]])
 IDS = torch.tensor([[5, 6, 7], [8, 9, 0]])
@@ -60,3 +60,13 @@ def test_predictions_are_those_of_the_prediction_mask_less_padding() -> None:
 def test_a_batch_without_tokens_has_examples_and_labels() -> None:
     masks = unit_masks({"pixel_values": torch.zeros(2, 3, 4, 4), "labels": torch.tensor([0, 1])})
     assert set(masks) == {Unit.EXAMPLE, Unit.LABEL}
+
+
+def test_a_span_that_begins_at_no_token_is_no_label() -> None:
+    positions = torch.tensor([2, IGNORED_POSITION])
+    for shape in ((2,), (2, 1)):
+        batch = {"input_ids": IDS, "start_positions": positions.view(shape), "end_positions": positions.view(shape)}
+        assert unit_masks(batch)[Unit.LABEL].tolist() == [True, False]
+    # Transformers leaves out the place behind the last token, and takes what is before the first for the first.
+    batch["start_positions"] = torch.tensor([3, -1])
+    assert unit_masks(batch)[Unit.LABEL].tolist() == [False, True]

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
+from hf_distill.features.batch import BatchView
 from hf_distill.features.features import Features, Needs
+from hf_distill.features.heads import Head
 from hf_distill.features.units import Unit
 from hf_distill.objectives import LogitsObjective, build_objective
 from hf_distill.objectives.logits import LogitsBCE, LogitsCE, LogitsKL, LogitsMSE, RegressionMSE
@@ -53,6 +55,20 @@ def test_logits_bce_has_its_golden_value(temperature: float, value: float) -> No
 def test_regression_mse_has_its_golden_value(student: list, teacher: list, value: float) -> None:
     losses = RegressionMSE()(Features(logits=torch.tensor(student)), Features(logits=torch.tensor(teacher)))
     assert losses.tolist() == [pytest.approx(value)]
+
+
+@pytest.mark.parametrize(("name", "value"), [("logits_kl", 0.235243), ("logits_ce", 1.067639)])
+def test_both_ends_of_a_span_have_the_golden_value_over_the_real_tokens(name: str, value: float) -> None:
+    # The tokens are the classes; the end is as the start with its tokens in the other order, and the last is padding.
+    spans = [torch.stack([logits[0], logits[0].flip(0)], -1) for logits in (STUDENT, TEACHER)]
+    padding = torch.full((1, 2), 50.0, dtype=torch.float64)
+    student, teacher = (Features(logits=torch.cat([logits, padding]).unsqueeze(0)) for logits in spans)
+    batch = BatchView({Unit.TOKEN: torch.tensor([[True, True, True, False]])})
+    objective = build_objective(name)
+    objective.fit_head(Head.SPAN)
+    losses = objective(student, teacher, batch)
+    assert objective.unit(losses) is Unit.EXAMPLE
+    assert losses.tolist() == [pytest.approx(value, abs=1e-6)]
 
 
 @settings(max_examples=20, deadline=None)

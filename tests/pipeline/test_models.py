@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoTokenizer, BertForSequenceClassification
+from transformers import (
+    AutoTokenizer,
+    BertForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+)
 
 from hf_distill.errors import InputError
 from hf_distill.pipeline.models import check_same_inputs, load_config, load_model, make_student, resolve_model
@@ -108,3 +113,20 @@ def test_student_of_another_checkpoint_is_the_same_for_a_seed(setup: Any) -> Non
     assert not torch.equal(first.classifier.weight, other.classifier.weight)
     tagger = load_model(str(setup.folder / "tagger"), find_task("token-classification")(), ["O", "B", "C"], "x")
     assert torch.equal(first.bert.embeddings.word_embeddings.weight, tagger.bert.embeddings.word_embeddings.weight)
+
+
+def test_head_for_spans_is_kept(setup: Any) -> None:
+    task, path = find_task("question-answering")(), str(setup.folder / "answerer")
+    one, other = (load_model(path, task, [], "student.model", new_head=new) for new in (True, False))
+    assert torch.equal(one.qa_outputs.weight, other.qa_outputs.weight)
+
+
+def test_head_of_two_classes_is_none_for_spans(tmp_path: Path) -> None:
+    widths = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    classifier = ModernBertForSequenceClassification(ModernBertConfig(vocab_size=8, pad_token_id=0, **widths))
+    # Both classes keep their head under the same name.
+    classifier.classifier.weight.data.fill_(7.0)
+    classifier.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), find_task("question-answering")(), [], "teacher.model", new_head=True)
+    assert model.classifier.weight.shape == (2, 8)
+    assert model.classifier.weight.abs().max() < 1

@@ -16,6 +16,7 @@ from transformers import (
     BertConfig,
     BertForMaskedLM,
     BertForMultipleChoice,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
     BertModel,
@@ -28,6 +29,7 @@ FILLERS = ["the", "film", "was", "a", "plot", "cast", "and", "its", "##ing", "in
 LABELS = ["neg", "pos"]
 TAGS = ["O", "B-PER", "B-LOC"]
 TAG_OF = {"anna": 1, "otto": 1, "rome": 2, "paris": 2}
+PLACES = ["rome", "paris"]
 WIDTHS = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 64}
 
 
@@ -39,6 +41,7 @@ KINDS = {
     "multiple-choice": ("choices", "chooser"),
     "fill-mask": ("texts", "filler"),
     "sentence-similarity": ("pairs", "encoder"),
+    "question-answering": ("questions", "answerer"),
 }
 """The data and the teacher of each task."""
 
@@ -142,6 +145,20 @@ def make_pairs(rows: int, seed: int) -> Dataset:
     return Dataset.from_dict({**texts, "score": [float(number) for number in kept]})
 
 
+def make_questions(rows: int, seed: int) -> Dataset:
+    """Make contexts of one window or two, with the answer anywhere in them."""
+    generator = random.Random(seed)
+    contexts, questions, answers = [], [], []
+    for _ in range(rows):
+        before, after = (generator.choices(["film", "plot", "cast"], k=generator.randrange(1, 16)) for _ in range(2))
+        person, place = generator.choice(["anna", "otto"]), generator.choice(PLACES)
+        start = " ".join([*before, person, "was", "in", ""])
+        contexts.append(" ".join([start + place, *after]))
+        questions.append(f"was {person} in")
+        answers.append({"text": [place], "answer_start": [len(start)]})
+    return Dataset.from_dict({"context": contexts, "question": questions, "answers": answers})
+
+
 def save_teacher(folder: Path, model_class: type, names: list[str], vocabulary: list[str], **options: Any) -> None:
     folder.mkdir(parents=True)
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
@@ -170,6 +187,7 @@ def make_setup(folder: Path) -> Setup:
     save_teacher(folder / "chooser", BertForMultipleChoice, ["LABEL_0"], vocabulary)
     save_teacher(folder / "filler", BertForMaskedLM, LABELS, vocabulary)
     save_teacher(folder / "encoder", BertModel, LABELS, vocabulary)
+    save_teacher(folder / "answerer", BertForQuestionAnswering, ["LABEL_0", "LABEL_1"], vocabulary)
     for split, rows in (("train", 96), ("test", 48)):
         make_texts(rows, seed=rows).to_parquet(folder / f"texts-{split}.parquet")
         make_words(rows, seed=rows).to_parquet(folder / f"words-{split}.parquet")
@@ -177,4 +195,5 @@ def make_setup(folder: Path) -> Setup:
         make_numbers(rows, seed=rows).to_parquet(folder / f"numbers-{split}.parquet")
         make_choices(rows, seed=rows).to_parquet(folder / f"choices-{split}.parquet")
         make_pairs(rows, seed=rows).to_parquet(folder / f"pairs-{split}.parquet")
+        make_questions(rows, seed=rows).to_parquet(folder / f"questions-{split}.parquet")
     return Setup(folder)
