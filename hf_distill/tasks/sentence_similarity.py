@@ -49,7 +49,7 @@ class SentenceSimilarity(Task):
     has_pipeline = False
     data_options = ("max_length",)
     needs_labels = False
-    default_objectives = ("sentence_cosine", "similarity:layers=last,weight=100")
+    default_objectives = ("sentence_cosine",)
     card_tags = ("sentence-transformers",)
     pooling = "mean"
     """What makes a text's vector out of its tokens: `"mean"` of them, or the `"first"`; as the teacher has it."""
