@@ -28,7 +28,7 @@ class AudioClassification(MediaClassification):
 
     What a model says of a sound must not depend on the others of its batch, and many models have no mask that would
     hide padding from them. So all sounds have one length: that of the feature extractor's own frames where it makes as
-    many of every sound (AST, Whisper), else `max_seconds`, to which they are cut, or filled with silence. In the latter
+    many of every sound (AST, Whisper), else `max_seconds`, to which they are cut, or filled with silence; in this
     case the pipelines of transformers, which fill nothing, may say something else of a shorter sound.
     """
 
