@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from hf_distill.knowledge.sources import as_source
 from hf_distill.objectives import Objective
 from hf_distill.predicted_tokens import PredictedTokens, take_tokens_alone
 from hf_distill.speed import Speedometer
-from hf_distill.task_losses import task_loss_of
+from hf_distill.task_losses import TaskLoss, task_loss_of
 from hf_distill.training_args import DistillationTrainingArguments
 from hf_distill.weighting import WEIGHTINGS
 
@@ -100,7 +100,7 @@ class DistillationTrainer(DurableTrainer):
         model: PreTrainedModel | None = None,
         teacher_model: PreTrainedModel | KnowledgeSource | str | Path | None = None,
         args: DistillationTrainingArguments | None = None,
-        task_loss: Callable[[Mapping[str, Any], Mapping[str, torch.Tensor]], torch.Tensor] | None = None,
+        task_loss: TaskLoss | None = None,
         **kwargs: Any,
     ):
         args = args if args is not None else DistillationTrainingArguments(output_dir="tmp_trainer")
@@ -108,7 +108,7 @@ class DistillationTrainer(DurableTrainer):
             raise InputError(f"args: must be DistillationTrainingArguments; got {type(args).__name__}")
         if teacher_model is not None and teacher_model is model:
             raise InputError("teacher_model: is the student itself; give copy.deepcopy(model)")
-        self.objectives, self._task_loss = args.make_objectives(), task_loss
+        self.objectives, self._given_task_loss = args.make_objectives(), task_loss
         self.teacher = as_source(teacher_model, args.teacher_dtype, args.teacher_compiler) if self.objectives else None
         super().__init__(model=model, args=args, **kwargs)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
@@ -142,7 +142,8 @@ class DistillationTrainer(DurableTrainer):
 
     def _fit_student(self, student: PreTrainedModel) -> None:
         """Settle layer maps and label order for this student, and attach its projections."""
-        self._needs, self._label_order, self._output_layer = Needs(), None, output_layer_of(student, self)
+        self._needs, self._label_order = Needs(), None
+        self._output_layer = output_layer_of(student, self) if self._given_task_loss is None else None
         weighting = WEIGHTINGS[self.args.objective_weighting](["task", *(entry.name for entry in self.objectives)])
         student_needs, pairs, widths = Needs(), [], (0, 0)
         if self.teacher is not None:
@@ -162,8 +163,9 @@ class DistillationTrainer(DurableTrainer):
                 widths = (student.config.hidden_size, config.hidden_size)
             if self._needs.logits and self._output_layer is None:
                 self._label_order = label_order(student.config, config)
-        if self.compute_loss_func is None:
-            self.compute_loss_func = task_loss_of(self._head_of(student))
+        self._task_loss = self._given_task_loss
+        if self._task_loss is None and self.compute_loss_func is None:
+            self._task_loss = task_loss_of(self._head_of(student))
         self.projections = Projections(pairs, *widths, self.args.seed, student_needs, self.args.map_options, weighting)
         self.projections.attach(student)
 
@@ -232,7 +234,10 @@ class DistillationTrainer(DurableTrainer):
             num_items_in_batch (`torch.Tensor` or `int`, *optional*): Not used; the trainer counts units itself.
         """
         if not model.training:
-            return super().compute_loss(model, self._for_student(inputs), return_outputs)
+            if self._task_loss is None or Unit.LABEL not in unit_masks(inputs):
+                return super().compute_loss(model, self._for_student(inputs), return_outputs)
+            loss, outputs = self._replaced_loss(model, self._for_student(inputs), inputs)
+            return (loss, outputs) if return_outputs else loss
         progress = Progress(self.state.global_step, max(self.state.max_steps, 1))
         batch, counts = BatchView.of(inputs, self._special_ids, progress), self._counts_for(inputs)
         objectives = [objective for objective in self.objectives if not objective.has_stopped(progress)]
@@ -296,13 +301,17 @@ class DistillationTrainer(DurableTrainer):
         if self.label_smoother is not None and Unit.LABEL in masks and not masks[Unit.LABEL].any():
             inputs.pop("labels", None)
         with self.projections.capturing(knowledge):
-            if self._task_loss is not None and "labels" in batch:
-                outputs = model(**inputs)
-                return self._task_loss(outputs, batch), outputs
+            if self._task_loss is not None and Unit.LABEL in masks:
+                return self._replaced_loss(model, inputs, batch)
             if any(name in inputs for name in self.label_names):
                 return super().compute_loss(model, inputs, return_outputs=True)
             outputs = model(**inputs)
             return loss_of_class_token(outputs, batch.get("labels")), outputs
+
+    def _replaced_loss(self, model: torch.nn.Module, inputs: dict[str, Any], batch: dict[str, Any]) -> tuple:
+        """Return the task loss that is not the model's own, and the outputs."""
+        outputs = model(**{name: value for name, value in inputs.items() if name not in self.label_names})
+        return self._task_loss(outputs, batch), outputs
 
     def _student_features(self, outputs: Any, knowledge: Features) -> Features:
         logits = logits_to_teach(outputs) if knowledge.logits is not None else None

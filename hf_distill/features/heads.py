@@ -13,6 +13,9 @@ from transformers import PretrainedConfig
 
 from hf_distill.features.units import IGNORED_LABEL
 
+IMPOSSIBLE = -1e9
+"""A logit that has no share in any softmax and yet is a number."""
+
 
 class Head(str, Enum):
     """What the logits of a model are."""

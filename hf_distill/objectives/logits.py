@@ -13,15 +13,13 @@ import torch.nn.functional as F
 from hf_distill.errors import InputError
 from hf_distill.features.batch import ALL_REAL, BatchView
 from hf_distill.features.features import Features
-from hf_distill.features.heads import Head
+from hf_distill.features.heads import IMPOSSIBLE, Head
 from hf_distill.features.units import Unit
 from hf_distill.objectives.base import LogitsObjective, full_precision
 from hf_distill.objectives.option_groups import parse_group
 from hf_distill.objectives.schedules import Schedule
 from hf_distill.objectives.temperature import ExampleTemperature
 
-IMPOSSIBLE = -1e9
-"""A logit that has no share in any softmax and yet is a number."""
 Temperature = float | torch.Tensor
 """One temperature, or one for each row `(..., 1)`."""
 

@@ -81,11 +81,10 @@ def test_losses_are_those_of_numpy_over_the_real_tokens(
 
 
 @pytest.mark.parametrize("name", fitting)
-def test_more_padding_changes_nothing_of_an_objective(
+def test_more_padding_changes_nothing(
     name: str, models: tuple, make_spans: Callable, make_trainer: Callable, collate: type
 ) -> None:
-    # The model's own loss has the padding in its softmax, and so is left out.
-    trainer, rows = make_trainer(*models, objectives=[specification(name)], task_weight=0.0), make_spans(6)
+    trainer, rows = make_trainer(*models, objectives=[specification(name)]), make_spans(6)
     expected = loss_of(trainer, collate()(rows))
     torch.testing.assert_close(loss_of(trainer, collate(extra=7)(rows)), expected, rtol=1e-5, atol=1e-6)
 
@@ -104,7 +103,7 @@ def test_accumulation_steps_change_nothing(
     name: str, unlabelled: tuple[int, ...], models: tuple, make_spans: Callable, make_trainer: Callable
 ) -> None:
     student, teacher = models
-    rows = make_spans(8, unlabelled, ragged=False)
+    rows = make_spans(8, unlabelled)
 
     def gradients(accumulation: int) -> dict[str, torch.Tensor]:
         callback = Gradients()
@@ -123,30 +122,6 @@ def test_accumulation_steps_change_nothing(
     assert_same_gradients(gradients(1), gradients(8))
 
 
-@objectives_that_may_differ
-def test_accumulation_steps_change_nothing_of_an_objective_on_ragged_rows(
-    name: str, models: tuple, make_spans: Callable, make_trainer: Callable
-) -> None:
-    student, teacher = models
-
-    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
-        callback = Gradients()
-        trainer = make_trainer(
-            copy.deepcopy(student),
-            teacher,
-            rows=make_spans(8),
-            callbacks=[callback],
-            objectives=[specification(name)],
-            task_weight=0.0,
-            per_device_train_batch_size=8 // accumulation,
-            gradient_accumulation_steps=accumulation,
-            max_grad_norm=0.0,
-        )
-        return gradients_of(trainer, callback)
-
-    assert_same_gradients(gradients(1), gradients(4))
-
-
 def test_the_task_loss_is_the_models_own_over_the_labelled_rows(
     models: tuple, make_spans: Callable, make_trainer: Callable, collate: type
 ) -> None:
@@ -155,9 +130,8 @@ def test_the_task_loss_is_the_models_own_over_the_labelled_rows(
     trainer = make_trainer(student, objectives=[], task_weight=1.0)
     labelled = collate()([row for row in rows if row["start_positions"] < LENGTH])
     torch.testing.assert_close(loss_of(trainer, collate()(rows)), student(**labelled).loss)
-    # Positions that stand for no label do so in a batch of any width.
-    wide = collate(extra=20)
-    torch.testing.assert_close(loss_of(trainer, wide(rows)), student(**wide(rows)).loss)
+    # Positions that stand for no label do so in a batch of any width, and padding has no share in the softmax.
+    torch.testing.assert_close(loss_of(trainer, collate(extra=20)(rows)), student(**labelled).loss)
 
 
 def test_a_batch_without_a_label_teaches_from_the_teacher_alone(
@@ -213,3 +187,16 @@ def test_other_labels_are_the_same_rows_of_a_recording(
     comparison.trainer(folder, ["logits_kl"], rows=unlabelled).train()
     names = comparison.trainer(folder, ["logits_kl"]).teacher.content["teacher_inputs"]
     assert "input_ids" in names and not any("positions" in name for name in names if name != "position_ids")
+
+
+def test_the_task_loss_is_that_of_numpy_over_the_real_tokens(
+    models: tuple, make_spans: Callable, make_trainer: Callable, collate: type
+) -> None:
+    student, rows = models[0], make_spans(5, (2,))
+    expected = []
+    for row in (row for place, row in enumerate(rows) if place != 2):
+        batch = {key: value for key, value in collate()([row]).items() if "positions" not in key}
+        shares = log_softmax(read_logits(student(**batch))[0].detach().double().numpy(), 0)
+        expected.append(-(shares[row["start_positions"], 0] + shares[row["end_positions"], 1]) / 2)
+    trainer = make_trainer(student, None, objectives=[], task_weight=1.0)
+    assert loss_of(trainer, collate()(rows)).item() == pytest.approx(np.mean(expected), rel=1e-4)
