@@ -136,9 +136,10 @@ def train(
         data_collator=collator,
         processing_class=context.processor,
         compute_metrics=score,
-        callbacks=[collator] if isinstance(collator, TrainerCallback) else None,
         task_loss=task.loss,
     )
+    if isinstance(collator, TrainerCallback):
+        trainer.add_callback(collator)
     checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
     if checkpoint is not None and processes().is_main_process:
         logger.warning("Continuing %s from %s", stage, checkpoint.name)
