@@ -16,6 +16,7 @@ from hf_distill.knowledge.record import record_knowledge
 from hf_distill.knowledge.recorded import RecordedTeacher
 from hf_distill.knowledge.shards import read_json
 from hf_distill.pipeline.context import Context, new_head_model
+from hf_distill.pipeline.general import with_general_body
 from hf_distill.pipeline.models import make_student, resolve_model
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.stage import Stage
@@ -70,6 +71,12 @@ class TeacherStage(Stage):
         return train(context, self.name, inputs, model, None, args, context.data.labelled)
 
 
+def _first_student(context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
+    """Return the student as it is before it learns the task."""
+    student = make_student(context.recipe, teacher, context.task, context.data.names, seed)
+    return with_general_body(student, context)
+
+
 class DistillationStage(Stage):
     """A stage in which the student learns from the teacher."""
 
@@ -105,7 +112,7 @@ class DistillationStage(Stage):
 
     def _start(self, context: Context, teacher: PreTrainedModel, seed: int) -> PreTrainedModel:
         """Return the student as it is before this stage."""
-        return make_student(context.recipe, teacher, context.task, context.data.names, seed)
+        return _first_student(context, teacher, seed)
 
     def _during(self, context: Context, student: PreTrainedModel) -> AbstractContextManager | None:
         """Return what holds while the student is trained, beside what always does."""
@@ -138,7 +145,7 @@ class IntermediateStage(DistillationStage):
     """Distil the student with the objectives of the intermediate stage."""
 
     name = "intermediate"
-    after = ("teacher", "recording")
+    after = ("teacher", "general", "recording")
     result = "intermediate/config.json"
 
     def is_wanted(self, context: Context) -> bool:
@@ -159,7 +166,7 @@ class StudentStage(DistillationStage):
     """Distil the student."""
 
     name = "student"
-    after = ("teacher", "recording", "intermediate")
+    after = ("teacher", "general", "recording", "intermediate")
     result = "student/config.json"
     section: ClassVar[str] = "training"
     """The section of the recipe that says how it is trained."""
@@ -185,7 +192,7 @@ class RecordingStage(Stage):
     """Write down what the teacher says of the training rows."""
 
     name = "recording"
-    after = ("teacher",)
+    after = ("teacher", "general")
     result = "recording/recording.json"
 
     def is_wanted(self, context: Context) -> bool:
@@ -212,7 +219,7 @@ class RecordingStage(Stage):
             train_dataset=context.data.train,
             objectives=self._objectives(context),
             output_dir=unfinished / self.name,
-            student=make_student(context.recipe, teacher, context.task, context.data.names, context.seed),
+            student=_first_student(context, teacher, context.seed),
             data_collator=context.task.collator(context.processor),
             processing_class=context.processor,
             **context.recipe.recording.model_dump(),

@@ -41,6 +41,11 @@ class Recipe(Section):
     dataset: DatasetSection
     teacher: TeacherSection
     student: StudentSection = Field(default_factory=StudentSection)
+    general: dict[str, Any] | None = Field(
+        None,
+        description="Let the student learn from a teacher on plain text first: a recipe of its own, with dataset, "
+        "training and so on; by default its task is fill-mask and its teacher the checkpoint of teacher.model.",
+    )
     preset: str | None = Field(
         None, description="Objectives of a published system, in place of objectives, task_weight and intermediate."
     )
@@ -169,6 +174,11 @@ def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         for place, section in enumerate(recipe.quantization):
             section.check(f"quantization.{place}")
         _check_training(recipe)
+        if recipe.general is not None:
+            # Imported here: it is made of stages, which read recipes.
+            from hf_distill.pipeline.general import general_recipe
+
+            general_recipe(recipe)
     except ValidationError as error:
         raise InputError(f"{source}: {_explain(error)}") from error
     except InputError as error:

@@ -9,6 +9,7 @@ from hf_distill.files import folder_written_aside
 from hf_distill.pipeline.cards import write_cards
 from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.finishing import FinishingStage, finished
+from hf_distill.pipeline.general import GeneralStage
 from hf_distill.pipeline.learning import BaselineStage, IntermediateStage, RecordingStage, StudentStage, TeacherStage
 from hf_distill.pipeline.measure import evaluate_run
 from hf_distill.pipeline.quantize import quantize_student
@@ -84,6 +85,7 @@ class CardStage(Stage):
 
 STAGES: tuple[Stage, ...] = (
     TeacherStage(),
+    GeneralStage(),
     RecordingStage(),
     IntermediateStage(),
     StudentStage(),
