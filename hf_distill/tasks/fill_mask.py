@@ -51,6 +51,11 @@ class FillMask(Task):
         super().__init__(columns, max_length)
         self.whole_words = whole_words
 
+    def unusable(self, rows: Dataset) -> dict[int, str]:
+        """Return the rows without a text; an empty line is one that says nothing, as plain text has many."""
+        missing = f"the column {self.column_names['text']!r} is empty"
+        return {row: missing for row, text in enumerate(rows["text"]) if text is None}
+
     def label_names(self, data: DatasetDict) -> list[str]:
         """Return no names: what is predicted are tokens."""
         return []

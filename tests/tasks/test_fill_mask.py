@@ -108,3 +108,8 @@ def test_agreement_is_of_the_likeliest_tokens() -> None:
     one = task.predictions(torch.eye(5)[[1, 2, 3]], batch)
     other = task.predictions(3 * torch.eye(5)[[1, 2, 4]], batch)
     assert task.agreement(one, other) == pytest.approx(2 / 3)
+
+
+def test_an_empty_line_is_read_and_a_missing_one_is_not() -> None:
+    rows = Dataset.from_dict({"text": ["good", "", " ", None]})
+    assert FillMask().unusable(rows) == {3: "the column 'text' is empty"}
