@@ -19,12 +19,25 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
 
-class TransferSection(Section):
-    """Rows without labels, on which the student learns from the teacher alone."""
+class SourceSection(Section):
+    """Where rows come from."""
 
     path: str | None = Field(None, description="Hub id, local folder, or package:MODULE with a load_dataset().")
     name: str | None = Field(None, description="Configuration of a data set on the Hub.")
     revision: str | None = Field(None, description="Branch, tag or commit of a data set on the Hub.")
+    data_files: Any = Field(None, description="Local files, in place of path.")
+
+    @field_validator("data_files")
+    @classmethod
+    def _some_source(cls, data_files: Any, info: ValidationInfo) -> Any:
+        if not data_files and info.data.get("path") is None:
+            raise ValueError("rows come from a path or from data_files; give one")
+        return data_files
+
+
+class TransferSection(SourceSection):
+    """Rows without labels, on which the student learns from the teacher alone."""
+
     data_files: str | list[str] | None = Field(None, description="Local files, in place of path.")
     split: str = Field("train", description="Which split of it.")
     columns: dict[str, str] | None = Field(
@@ -32,20 +45,10 @@ class TransferSection(Section):
     )
     max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
 
-    @field_validator("data_files")
-    @classmethod
-    def _some_source(cls, data_files: Any, info: ValidationInfo) -> Any:
-        if not data_files and info.data.get("path") is None:
-            raise ValueError("a transfer set needs a path or data_files")
-        return data_files
 
-
-class DatasetSection(Section):
+class DatasetSection(SourceSection):
     """What the student and the teacher learn from."""
 
-    path: str | None = Field(None, description="Hub id, local folder, or package:MODULE with a load_dataset().")
-    name: str | None = Field(None, description="Configuration of a data set on the Hub.")
-    revision: str | None = Field(None, description="Branch, tag or commit of a data set on the Hub.")
     data_files: dict[str, str | list[str]] | None = Field(
         None, description="Local files of each split, in place of path."
     )
@@ -86,13 +89,6 @@ class DatasetSection(Section):
         le=1,
         description="Give rows without a label the teacher's, where it gives that at least this probability.",
     )
-
-    @field_validator("data_files")
-    @classmethod
-    def _some_source(cls, data_files: Any, info: ValidationInfo) -> Any:
-        if not data_files and info.data.get("path") is None:
-            raise ValueError("a data set needs a path or data_files")
-        return data_files
 
 
 class TeacherSection(Section):

@@ -12,7 +12,7 @@ import torch
 from datasets import ClassLabel, Dataset, DatasetDict, List, Value
 from transformers import EvalPrediction, PretrainedConfig
 
-from hf_distill.errors import InputError, nearest_name
+from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.metrics import compute_multi_label_metrics
@@ -35,24 +35,22 @@ class MultiLabelTextClassification(TextClassification):
     head = Head.LABELS
     primary_metric = "f1_micro"
 
-    def __init__(self, columns: Mapping[str, str | list[str]] | None = None, max_length: int | None = None):
-        super().__init__(columns, max_length)
-        spread = self.column_names["labels"]
-        self._spread = [] if isinstance(spread, str) else spread
-        if self._spread:
-            self.column_names["labels"] = "labels"
-
     def has_head(self, config: PretrainedConfig) -> bool:
         """Say whether a checkpoint has such a head; one that does not say what its logits are may have it."""
         unsaid = copy.copy(config)
         unsaid.problem_type = unsaid.problem_type or "multi_label_classification"
         return super().has_head(unsaid)
 
-    def select_columns(self, data: DatasetDict) -> DatasetDict:
-        """Keep the columns that the task reads; columns of 0 and 1 become one list."""
-        if self._spread:
-            data = DatasetDict({split: _listed(rows, split, self._spread) for split, rows in data.items()})
-        return super().select_columns(data)
+    def gather(self, split: str, columns: Mapping[str, list]) -> tuple[list, Any]:
+        """Return, for each row, the numbers of the columns that hold 1; see [`Task.gather`]."""
+        gathered = []
+        for row, values in enumerate(zip(*columns.values())):
+            wrong = next((value for value in values if value not in (0, 1, None)), None)
+            if wrong is not None:
+                place = f"dataset, split {split!r}, row {row}"
+                raise InputError(f"{place}: a column of labels holds {wrong!r}; need 0 or 1")
+            gathered.append(None if None in values else [place for place, value in enumerate(values) if value])
+        return gathered, List(ClassLabel(names=list(columns)))
 
     def label_names(self, data: DatasetDict) -> list[str]:
         """Return the names of the labels, in the data set's own order."""
@@ -115,22 +113,3 @@ class MultiLabelTextClassification(TextClassification):
         """Score what [`~transformers.Trainer`] gathered in an evaluation during training."""
         logits = prediction.predictions[0] if isinstance(prediction.predictions, tuple) else prediction.predictions
         return self.score(logits > 0, prediction.label_ids, names)
-
-
-def _listed(rows: Dataset, split: str, columns: Sequence[str]) -> Dataset:
-    """Return the rows with the names of the columns that hold 1, as one column."""
-    for column in columns:
-        if column not in rows.column_names:
-            raise InputError(
-                f"dataset.columns.labels: the split {split!r} has no column {column!r}"
-                f"{nearest_name(column, rows.column_names)}"
-            )
-    kept, table = [], {column: rows[column] for column in columns}
-    for row in range(len(rows)):
-        values = [table[column][row] for column in columns]
-        wrong = next((value for value in values if value not in (0, 1, None)), None)
-        if wrong is not None:
-            raise InputError(f"dataset, split {split!r}, row {row}: a column of labels holds {wrong!r}; need 0 or 1")
-        kept.append(None if None in values else [place for place, value in enumerate(values) if value])
-    names = List(ClassLabel(names=list(columns)))
-    return rows.remove_columns(list(columns)).add_column("labels", kept, feature=names)

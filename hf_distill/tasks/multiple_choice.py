@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import ClassLabel, Dataset, DatasetDict, Value
+from datasets import ClassLabel, Dataset, DatasetDict, List, Value
 from transformers import DataCollatorForMultipleChoice
 
-from hf_distill.errors import InputError, nearest_name
+from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.tasks.base import CUT, PADDING_MULTIPLE, Processor, was_cut
 from hf_distill.tasks.labels import UNLABELLED
@@ -36,18 +36,9 @@ class MultipleChoice(TextClassification):
     pipeline_tag = "multiple-choice"
     has_pipeline = False
 
-    def __init__(self, columns: Mapping[str, str | list[str]] | None = None, max_length: int | None = None):
-        super().__init__(columns, max_length)
-        spread = self.column_names["choices"]
-        self._spread = [] if isinstance(spread, str) else spread
-        if self._spread:
-            self.column_names["choices"] = "choices"
-
-    def select_columns(self, data: DatasetDict) -> DatasetDict:
-        """Keep the columns that the task reads; a column for each choice becomes one list."""
-        if self._spread:
-            data = DatasetDict({split: _listed(rows, split, self._spread) for split, rows in data.items()})
-        return super().select_columns(data)
+    def gather(self, split: str, columns: Mapping[str, list]) -> tuple[list, Any]:
+        """Return the list of each row's choices; see [`Task.gather`]."""
+        return [list(choices) for choices in zip(*columns.values())], List(Value("string"))
 
     def label_names(self, data: DatasetDict) -> list[str]:
         """Return nothing, for which choice is right says nothing of it; check that all rows have as many choices."""
@@ -130,18 +121,6 @@ class _ChoicesCollator(DataCollatorForMultipleChoice):
 
     def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         return super().torch_call([dict(example) for example in examples])
-
-
-def _listed(rows: Dataset, split: str, columns: Sequence[str]) -> Dataset:
-    """Return the rows with the texts of several columns as one column."""
-    for column in columns:
-        if column not in rows.column_names:
-            raise InputError(
-                f"dataset.columns.choices: the split {split!r} has no column {column!r}"
-                f"{nearest_name(column, rows.column_names)}"
-            )
-    choices = [list(texts) for texts in zip(*(rows[column] for column in columns))]
-    return rows.remove_columns(list(columns)).add_column("choices", choices)
 
 
 def _number(label: object, choices: Sequence[str], place: str) -> int | None:

@@ -17,20 +17,10 @@ from hf_distill.errors import InputError
 from hf_distill.pipeline.quantize import _Loss
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
-from hf_distill.quantization import find_backend
 
 # Test folders are no packages.
 sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
-from tiny import BAD, FILLERS, GOOD, SPECIAL, WIDTHS, save_teacher
-
-
-def works(backend: str) -> bool:
-    try:
-        find_backend(backend).check()
-    except InputError:
-        return False
-    return True
-
+from tiny import BAD, FILLERS, GOOD, SPECIAL, WIDTHS, save_teacher, works
 
 BACKENDS = [name for name in ("onnxruntime", "quanto") if works(name)]
 MODELS = ["teacher", "baseline", "student", *(f"quantized/{name}" for name in BACKENDS)]

@@ -17,23 +17,13 @@ import yaml
 from datasets import load_dataset
 from PIL import Image
 
-from hf_distill.errors import InputError
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
-from hf_distill.quantization import find_backend
 from hf_distill.tasks.sounds import read_sound, resample
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
+from tiny import works
 from tiny_media import of_files
-
-
-def works(backend: str) -> bool:
-    try:
-        find_backend(backend).check()
-    except InputError:
-        return False
-    return True
-
 
 BACKENDS = [backend for backend in ("onnxruntime", "quanto") if works(backend)]
 MODELS = ["teacher", "baseline", "student", *(f"quantized/{backend}" for backend in BACKENDS)]

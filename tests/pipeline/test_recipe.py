@@ -74,7 +74,7 @@ def test_files_need_no_path() -> None:
 
 def test_data_set_from_nowhere() -> None:
     assert refusal(dataset={"max_length": 64}) == (
-        "my.yaml: dataset.data_files: a data set needs a path or data_files; got None"
+        "my.yaml: dataset.data_files: rows come from a path or from data_files; give one; got None"
     )
 
 

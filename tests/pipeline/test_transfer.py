@@ -73,7 +73,7 @@ def test_what_is_wrong_with_it_is_named(
 
 
 def test_it_needs_a_source(setup: Any) -> None:
-    with pytest.raises(InputError, match="dataset.transfer.data_files: a transfer set needs a path or data_files"):
+    with pytest.raises(InputError, match="dataset.transfer.data_files: rows come from a path or from data_files"):
         parse_recipe(setup.content(dataset__transfer={"split": "train"}))
 
 

@@ -23,6 +23,9 @@ from transformers import (
     BertTokenizerFast,
 )
 
+from hf_distill.errors import InputError
+from hf_distill.quantization import find_backend
+
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 GOOD, BAD = ["good", "great", "fine"], ["bad", "awful", "dull"]
 FILLERS = ["the", "film", "was", "a", "plot", "cast", "and", "its", "##ing", "in", "rome", "anna", "paris", "otto"]
@@ -46,6 +49,40 @@ KINDS = {
 """The data and the teacher of each task."""
 
 
+def works(backend: str) -> bool:
+    """Say whether a backend works in this environment."""
+    try:
+        find_backend(backend).check()
+    except InputError:
+        return False
+    return True
+
+
+def tiny_recipe(task: str, files: dict[str, str], teacher: str, /, **changes: Any) -> dict[str, Any]:
+    """Return a recipe that takes a second; `changes` are `section__key=value`."""
+    content = {
+        "task": task,
+        "dataset": {"path": "tiny", "data_files": files},
+        "teacher": {"model": teacher},
+        "student": {"num_hidden_layers": 2},
+        "training": {
+            "max_steps": 4,
+            "per_device_train_batch_size": 8,
+            "learning_rate": 0.003,
+            "disable_tqdm": True,
+            "use_cpu": True,
+        },
+        "evaluation": {"latency_rounds": 3},
+    }
+    for key, value in changes.items():
+        *parents, last = key.split("__")
+        place = content
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return copy.deepcopy(content)
+
+
 @dataclass
 class Setup:
     """
@@ -63,27 +100,7 @@ class Setup:
         # What is masked anew in each epoch cannot be recorded.
         changes = {"recording": None, **changes} if task == "fill-mask" else changes
         files = {split: str(self.folder / f"{kind}-{split}.parquet") for split in ("train", "test")}
-        content = {
-            "task": task,
-            "dataset": {"path": "tiny", "data_files": files},
-            "teacher": {"model": str(self.folder / teacher)},
-            "student": {"num_hidden_layers": 2},
-            "training": {
-                "max_steps": 4,
-                "per_device_train_batch_size": 8,
-                "learning_rate": 0.003,
-                "disable_tqdm": True,
-                "use_cpu": True,
-            },
-            "evaluation": {"latency_rounds": 3},
-        }
-        for key, value in changes.items():
-            *parents, last = key.split("__")
-            place = content
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[last] = value
-        return copy.deepcopy(content)
+        return tiny_recipe(task, files, str(self.folder / teacher), **changes)
 
     def write(self, path: Path, task: str = "text-classification", **changes: Any) -> Path:
         """Write such a recipe to a file."""

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
+import sys
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,9 @@ from transformers import (
 )
 
 from hf_distill.tasks.image_classification import ImageClassification
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny import tiny_recipe
 
 NAMES = {"image": ["flat", "upright"], "audio": ["low", "high"]}
 RATE = 8000
@@ -120,30 +123,8 @@ class MediaSetup:
 
     def content(self, medium: str, **changes: Any) -> dict[str, Any]:
         """Return a recipe that takes seconds; `changes` are `section__key=value`."""
-        content = {
-            "task": TASKS[medium],
-            "dataset": {
-                "path": "tiny",
-                "data_files": {split: str(self.folder / f"{medium}-{split}.parquet") for split in ("train", "test")},
-            },
-            "teacher": {"model": str(self.folder / medium)},
-            "student": {"num_hidden_layers": 2},
-            "training": {
-                "max_steps": 4,
-                "per_device_train_batch_size": 8,
-                "learning_rate": 0.003,
-                "disable_tqdm": True,
-                "use_cpu": True,
-            },
-            "evaluation": {"latency_rounds": 3},
-        }
-        for key, value in changes.items():
-            *parents, last = key.split("__")
-            place = content
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[last] = value
-        return copy.deepcopy(content)
+        files = {split: str(self.folder / f"{medium}-{split}.parquet") for split in ("train", "test")}
+        return tiny_recipe(TASKS[medium], files, str(self.folder / medium), **changes)
 
 
 def make_media_setup(folder: Path) -> MediaSetup:
