@@ -35,8 +35,11 @@ def test_a_head_is_no_body() -> None:
     assert not any(name.startswith("classifier") for name in products)
 
 
-def graph_of(names: list[str]) -> SimpleNamespace:
-    return SimpleNamespace(node=[SimpleNamespace(name=name, op_type="MatMul") for name in names])
+def graph_of(names: list[str], sizes: dict[str, int] | None = None) -> SimpleNamespace:
+    """Make a graph of products, each with weights of its own."""
+    nodes = [SimpleNamespace(name=name, op_type="MatMul", input=["states", f"{name}.weight"]) for name in names]
+    weights = [SimpleNamespace(name=f"{name}.weight", dims=[32, (sizes or {}).get(name, 32)]) for name in names]
+    return SimpleNamespace(node=nodes, initializer=weights)
 
 
 @pytest.mark.parametrize("layers", ["layers.{}", "encoder/layer.{}"])
@@ -48,3 +51,8 @@ def test_no_layer_of_a_graph_without_a_head_is_a_head(layers: str) -> None:
 def test_what_stands_beside_the_layers_of_a_graph_is_a_head() -> None:
     names = [f"/model/layers.{layer}/mlp/MatMul" for layer in range(3)]
     assert nodes_of_head(graph_of([*names, "/classifier/MatMul"])) == ["/classifier/MatMul"]
+
+
+def test_a_head_that_is_much_of_the_model_is_quantized() -> None:
+    names = [f"/model/layers.{layer}/mlp/MatMul" for layer in range(3)]
+    assert nodes_of_head(graph_of([*names, "/decoder/MatMul"], {"/decoder/MatMul": 2**16})) == []
