@@ -82,7 +82,7 @@ def test_the_code_of_the_card_runs(run: Path, model: str, monkeypatch: pytest.Mo
 def test_every_preset_trains_every_task_or_is_refused(
     task: str, preset: str, setup: Any, media: Any, tmp_path: Path
 ) -> None:
-    content = content_of(task, setup, media, preset=preset, baseline=None, training__max_steps=2)
+    content = content_of(task, setup, media, preset=preset, baseline=None, recording=None, training__max_steps=2)
     recipe = PRESETS[preset].to_recipe()
     names = {entry["name"] for entry in [*recipe["objectives"], *recipe.get("intermediate", {}).get("objectives", [])]}
     if task in WITHOUT_PROBABILITIES and names & SOFTENED:
