@@ -81,6 +81,10 @@ class QuestionAnswering(Task):
         super().__init__(columns, max_length)
         self.some_are_unanswerable = False
 
+    def unusable(self, rows: Dataset) -> dict[int, str]:
+        """Return the rows without a question or a context; an id only tells rows apart in messages."""
+        return super().unusable(rows.select_columns(["question", "context"]))
+
     def label_names(self, data: DatasetDict) -> list[str]:
         """Return no names: there are no classes."""
         return []

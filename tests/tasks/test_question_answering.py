@@ -206,3 +206,8 @@ def test_answers_of_a_roberta_like_tokenizer_are_cut_as_they_are(tmp_path: Any) 
     task = QuestionAnswering()
     rows = encoded(task, tokenizer, rows_of(answers, [context] * 3))
     assert answers_of(task, tokenizer, rows) == texts
+
+
+def test_a_row_without_an_id_can_be_read_and_one_without_a_context_cannot() -> None:
+    rows = Dataset.from_dict({"question": ["q", "q"], "context": ["c", " "], "id": [None, "1"]})
+    assert QuestionAnswering().unusable(rows) == {1: "the column 'context' is empty"}
