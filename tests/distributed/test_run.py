@@ -160,6 +160,21 @@ def test_the_main_process_measures_what_finishing_is_for(setup: Setup, tmp_path:
     assert out.count("== finishing: ") == 1
 
 
+def test_two_processes_share_general_distillation(setup: Setup, tmp_path: Path) -> None:
+    general = {
+        "dataset": {"data_files": {"train": str(setup.folder / "texts-train.parquet")}, "max_length": 16},
+        "teacher": {"model": str(setup.folder / "filler")},
+        "objectives": ["hidden_mse"],
+        "training": {"max_steps": 2, "use_cpu": True, "disable_tqdm": True},
+    }
+    given = arguments(setup, tmp_path / "run", 4, general=general, baseline=False)
+    status, out, err = run(*given, "--accelerate-config", "multi_cpu")
+    assert status == 0, err
+    assert out.count("== general: ") == 1
+    stages = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]
+    assert (stages["general"]["steps"], stages["student"]["steps"]) == (2, STEPS)
+
+
 def test_a_second_start_waits_for_the_first(runs: tuple[Path, Path, str]) -> None:
     first = FileLock(runs[0] / LOCK_FILE)
     with first:
