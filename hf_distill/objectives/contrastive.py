@@ -8,15 +8,14 @@ from typing import ClassVar
 
 import torch
 
-from hf_distill.features.pooling import POOLINGS
-from hf_distill.objectives.layered import ExampleStatesObjective
+from hf_distill.objectives.pooled import PooledObjective
 from hf_distill.objectives.vectors import normalised
 
 SMALLEST = 1e-30
 
 
 @dataclass
-class CRD(ExampleStatesObjective):
+class CRD(PooledObjective):
     r"""
     Noise-contrastive loss of telling the teacher's vector of the same example from those of the others.
 
@@ -57,25 +56,16 @@ class CRD(ExampleStatesObjective):
         default="last",
         metadata={"help": 'Layer map: "uniform", "skip", "last", "auto" or [[student, teacher], ...]; 0: embeddings.'},
     )
-    pooling: str = field(
-        default="mean", metadata={"help": 'An example\'s vector: "mean" of its real tokens, or the "first" of them.'}
-    )
     temperature: float = field(default=0.07, metadata={"help": "Temperature of the cosines; above 0."})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_choice("pooling", POOLINGS)
         self._check_number("temperature", above=0.0)
-
-    @property
-    def compared_pooling(self) -> str:
-        """What the option `pooling` says."""
-        return self.pooling
 
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)` at the real tokens of `mask`; return losses `(batch,)`."""
-        real, pool = mask.any(1), POOLINGS[self.pooling]
-        cosines = normalised(pool(student, mask)) @ normalised(pool(teacher, mask)).T
+        real = mask.any(1)
+        cosines = normalised(self._pool(student, mask)) @ normalised(self._pool(teacher, mask)).T
         scores = (cosines / self.temperature).masked_fill(~real, torch.finfo(cosines.dtype).min)
         log_probabilities = scores.log_softmax(-1)
         number = real.sum().clamp(min=1).to(cosines.dtype)

@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 
-from hf_distill.features.pooling import POOLINGS
-from hf_distill.objectives.layered import ExampleStatesObjective
+from hf_distill.objectives.pooled import PooledObjective
 from hf_distill.objectives.vectors import SHORTEST, normalised
 
 
 @dataclass
-class RelationsObjective(ExampleStatesObjective):
+class RelationsObjective(PooledObjective):
     """
     An objective that compares the examples of a micro-batch with each other, one vector each.
 
@@ -37,23 +36,10 @@ class RelationsObjective(ExampleStatesObjective):
 
     projected: ClassVar[bool] = False
 
-    pooling: str = field(
-        default="mean", metadata={"help": 'An example\'s vector: "mean" of its real tokens, or the "first" of them.'}
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_choice("pooling", POOLINGS)
-
-    @property
-    def compared_pooling(self) -> str:
-        """What the option `pooling` says."""
-        return self.pooling
-
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)`, widths may differ, at real tokens; return `(batch,)`."""
-        pool, real = POOLINGS[self.pooling], mask.any(1)
-        student, teacher = (_of_mean_length_1(pool(states, mask), real) for states in (student, teacher))
+        real = mask.any(1)
+        student, teacher = (_of_mean_length_1(self._pool(states, mask), real) for states in (student, teacher))
         return self.relate(student, teacher, real).expand(len(mask))
 
     @abstractmethod

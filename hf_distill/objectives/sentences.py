@@ -11,13 +11,12 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 
-from hf_distill.features.pooling import POOLINGS
-from hf_distill.objectives.layered import ExampleStatesObjective
+from hf_distill.objectives.pooled import PooledObjective
 from hf_distill.objectives.vectors import normalised
 
 
 @dataclass
-class SentenceObjective(ExampleStatesObjective):
+class SentenceObjective(PooledObjective):
     """
     An objective that compares the vector of each example with the teacher's.
 
@@ -37,23 +36,10 @@ class SentenceObjective(ExampleStatesObjective):
         default="last",
         metadata={"help": 'Layer map: "uniform", "skip", "last", "auto" or [[student, teacher], ...]; 0: embeddings.'},
     )
-    pooling: str = field(
-        default="mean", metadata={"help": 'An example\'s vector: "mean" of its real tokens, or the "first" of them.'}
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check_choice("pooling", POOLINGS)
-
-    @property
-    def compared_pooling(self) -> str:
-        """What the option `pooling` says."""
-        return self.pooling
 
     def compare(self, student: torch.Tensor, teacher: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Compare hidden states `(batch, tokens, width)`, pooled at the real tokens of `mask`; return `(batch,)`."""
-        pool = POOLINGS[self.pooling]
-        return self.compare_vectors(pool(student, mask), pool(teacher, mask))
+        return self.compare_vectors(self._pool(student, mask), self._pool(teacher, mask))
 
     @abstractmethod
     def compare_vectors(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:

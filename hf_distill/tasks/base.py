@@ -92,10 +92,6 @@ class Task(ABC):
             if not isinstance(column, str) and key != self.many_columns:
                 raise InputError(f"dataset.columns.{key}: must be the name of a column; got {column!r}")
         self.column_names = {**{name: name for name in known}, **(columns or {})}
-        spread = self.column_names.get(self.many_columns, "")
-        self._spread = [] if isinstance(spread, str) else spread
-        if self._spread:
-            self.column_names[self.many_columns] = self.many_columns
         self._named_by_user = set(columns or {})
         self.max_length = max_length
 
@@ -196,7 +192,6 @@ class Task(ABC):
         """
         result = DatasetDict()
         for split, rows in data.items():
-            rows = self._gathered(split, rows) if self._spread else rows
             chosen = {}
             for key, column in self.column_names.items():
                 if column in rows.column_names:
@@ -210,30 +205,6 @@ class Task(ABC):
                 {column: key for column, key in chosen.items() if column != key}
             )
         return result
-
-    def _gathered(self, split: str, rows: Dataset) -> Dataset:
-        """Return the rows with what is spread over several columns in one."""
-        for column in self._spread:
-            if column not in rows.column_names:
-                raise InputError(
-                    f"dataset.columns.{self.many_columns}: the split {split!r} has no column {column!r}"
-                    f"{nearest_name(column, rows.column_names)}"
-                )
-        gathered, feature = self.gather(split, {column: rows[column][:] for column in self._spread})
-        return rows.remove_columns(self._spread).add_column(self.many_columns, gathered, feature=feature)
-
-    def gather(self, split: str, columns: Mapping[str, list]) -> tuple[list, Any]:
-        """
-        Return one list of values, and their type, in place of those of several columns, where the task takes several.
-
-        Args:
-            split (`str`): The split, for a message.
-            columns (`Mapping[str, list]`): The values of each column.
-
-        Raises:
-            InputError: If they do not go together.
-        """
-        raise NotImplementedError
 
     def unusable(self, rows: Dataset) -> dict[int, str]:
         """

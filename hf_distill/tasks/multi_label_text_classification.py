@@ -17,10 +17,11 @@ from hf_distill.features.heads import Head
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.metrics import compute_multi_label_metrics
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
+from hf_distill.tasks.spread import SpreadColumnTask
 from hf_distill.tasks.text_classification import TextClassification
 
 
-class MultiLabelTextClassification(TextClassification):
+class MultiLabelTextClassification(SpreadColumnTask, TextClassification):
     """
     Any number of labels for a text, or for two texts together; rows without a list of labels learn from the teacher
     only, and an empty list says that no label is right.
@@ -42,7 +43,7 @@ class MultiLabelTextClassification(TextClassification):
         return super().has_head(unsaid)
 
     def gather(self, split: str, columns: Mapping[str, list]) -> tuple[list, Any]:
-        """Return, for each row, the numbers of the columns that hold 1; see [`Task.gather`]."""
+        """Return, for each row, the numbers of the columns that hold 1; see [`SpreadColumnTask.gather`]."""
         gathered = []
         for row, values in enumerate(zip(*columns.values())):
             wrong = next((value for value in values if value not in (0, 1, None)), None)

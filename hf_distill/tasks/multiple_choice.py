@@ -15,10 +15,11 @@ from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.tasks.base import CUT, PADDING_MULTIPLE, Processor, was_cut
 from hf_distill.tasks.labels import UNLABELLED
+from hf_distill.tasks.spread import SpreadColumnTask
 from hf_distill.tasks.text_classification import TextClassification
 
 
-class MultipleChoice(TextClassification):
+class MultipleChoice(SpreadColumnTask, TextClassification):
     """
     One of several texts that may follow a text; rows without a label learn from the teacher only.
 
@@ -37,7 +38,7 @@ class MultipleChoice(TextClassification):
     has_pipeline = False
 
     def gather(self, split: str, columns: Mapping[str, list]) -> tuple[list, Any]:
-        """Return the list of each row's choices; see [`Task.gather`]."""
+        """Return the list of each row's choices; see [`SpreadColumnTask.gather`]."""
         return [list(choices) for choices in zip(*columns.values())], List(Value("string"))
 
     def label_names(self, data: DatasetDict) -> list[str]:

@@ -74,7 +74,9 @@ def test_the_code_of_the_card_runs(run: Path, model: str, monkeypatch: pytest.Mo
     # The card calls it by the name that it has where it is published.
     name = re.search(r'from_pretrained\(\s*"([^"]+)"|model="([^"]+)"|name = "([^"]+)"', code)
     monkeypatch.chdir(run / model)
-    exec(code.replace(f'"{next(filter(None, name.groups()))}"', f'"{os.getcwd()}"'), {})
+    found: dict[str, Any] = {}
+    exec(code.replace(f'"{next(filter(None, name.groups()))}"', f'"{os.getcwd()}"'), found)
+    assert callable(found["predict"] if task_of(run).has_pipeline else found["model"])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

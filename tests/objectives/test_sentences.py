@@ -103,7 +103,10 @@ def test_a_recording_holds_one_vector_for_each_text(objective_class: type[Senten
 
 @every_objective
 def test_models_without_logits_are_taken(objective_class: type[SentenceObjective]) -> None:
-    objective_class().fit_head(Head.VECTORS)
+    objective = objective_class()
+    objective.fit_head(Head.VECTORS)
+    objective.bind(BertConfig(num_hidden_layers=2), BertConfig(num_hidden_layers=4))
+    assert not objective.all_needs.logits
 
 
 @pytest.mark.parametrize("name", ["logits_mse", "logits_kl", "dkd", "regression_mse"])
