@@ -129,12 +129,12 @@ def prepare_data(
     section = recipe.dataset
     if section.transfer is not None:
         data = DatasetDict({**data, "transfer": load_transfer(task, section)})
-    data, counts = leave_out_unusable(task, data, section)
-    data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
-    data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
     # In this order: the training rows settle what is the same for all.
     used = [name for name in dict.fromkeys(("train", "transfer", "validation", split)) if name in data]
-    data = task.encode_labels(DatasetDict({name: data[name] for name in used}), names, order)
+    data, counts = leave_out_unusable(task, DatasetDict({name: data[name] for name in used}), section)
+    data["train"] = sample_rows(data["train"], section.max_train_samples, section.seed)
+    data[split] = sample_rows(data[split], recipe.evaluation.max_samples, section.seed)
+    data = task.encode_labels(data, names, order)
     if section.labels_per_class is not None:
         if not names:
             raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")

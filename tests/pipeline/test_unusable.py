@@ -11,6 +11,8 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from hf_distill.errors import InputError
+from hf_distill.pipeline.context import prepare
+from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.recipe import parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.pipeline.sections import DatasetSection
@@ -66,6 +68,16 @@ def test_long_inputs_are_cut_or_skipped_and_counted(
 def test_long_inputs_may_be_refused() -> None:
     with pytest.raises(InputError, match="dataset.max_length: train: 1 of 3 inputs are longer than 8 tokens"):
         settle_cut(TASK, encoded(), DatasetSection(path="x", too_long="refuse"), {})
+
+
+def test_a_split_that_is_not_used_is_not_looked_at(setup: Any, tmp_path: Path) -> None:
+    rows = Dataset.from_parquet(str(setup.folder / "texts-test.parquet"))
+    rows.map(lambda row: {"text": ""}).to_parquet(tmp_path / "test.parquet")
+    files = setup.content()["dataset"]["data_files"]
+    files = {"train": files["train"], "validation": files["test"], "test": str(tmp_path / "test.parquet")}
+    content = setup.content(dataset__data_files=files, evaluation__split="validation")
+    data = prepare(parse_recipe(content), Run(tmp_path / "run")).data
+    assert (len(data.evaluation), data.counts) == (48, {})
 
 
 def test_report_and_card_tell_of_them(setup: Any, tmp_path: Path) -> None:
