@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hf_distill.data.loading import PACKAGE_PREFIX
@@ -26,21 +27,46 @@ def write_cards(context: Context) -> list[str]:
         `list[str]`: The files, relative to the run's folder.
     """
     folder = context.run.folder
-    report = read_report(folder)
+    written = [write_card(contents, folder / key) for key, contents in card_contents(context).items()]
+    return [str(path.relative_to(folder)) for path in written]
+
+
+def card_contents(context: Context, repositories: Mapping[str, str] | None = None) -> dict[str, CardContents]:
+    """
+    Return what the cards of a run say.
+
+    Args:
+        context ([`Context`]): A run that has been evaluated.
+        repositories (`Mapping[str, str]`, *optional*): Hub ids under which models are published, by their names in
+            the report ("student", "quantized/onnxruntime"); a card's code and its base model are these. By default
+            models are named after the run's folder.
+
+    Returns:
+        `dict[str, CardContents]`: The contents, by the model's name in the report.
+    """
+    repositories = repositories or {}
+    report = read_report(context.run.folder)
     common = _common(context, report)
-    task, code = context.task, context.task.loading_code(common["model_name"])
-    student = CardContents(kind="student", model_key="student", loading_code=code, tags=task.card_tags, **common)
-    written = [write_card(student, folder / "student")]
+    name = repositories.get("student", common["model_name"])
+    common["model_name"] = name.rpartition("/")[2]
+    task, code = context.task, context.task.loading_code(name)
+    cards = {
+        "student": CardContents(kind="student", model_key="student", loading_code=code, tags=task.card_tags, **common)
+    }
     for section in context.recipe.quantization:
         key = f"quantized/{section.backend}"
         if key in report:
             backend = find_backend(section.backend)
-            name = f"{common['model_name']}-{backend.precision(section.options)}-{section.backend}"
-            code = backend.loading_code(name, context.task)
-            contents = {**common, "model_name": name, "student_name": common["model_name"], "base_model": None}
-            card = CardContents(kind="quantized", model_key=key, loading_code=code, **contents)
-            written.append(write_card(card, folder / key))
-    return [str(path.relative_to(folder)) for path in written]
+            quantized = repositories.get(key, f"{name}-{backend.precision(section.options)}-{section.backend}")
+            of_it = {
+                **common,
+                "model_name": quantized.rpartition("/")[2],
+                "student_name": common["model_name"],
+                "base_model": repositories.get("student"),
+            }
+            code = backend.loading_code(quantized, context.task)
+            cards[key] = CardContents(kind="quantized", model_key=key, loading_code=code, **of_it)
+    return cards
 
 
 def _common(context: Context, report: dict[str, Any]) -> dict[str, Any]:
