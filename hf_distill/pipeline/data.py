@@ -54,8 +54,8 @@ def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
     """Load the data set and return the task, the rows under the task's column names, and the label names."""
     section = recipe.dataset
     task = find_task(recipe.task)(section.columns)
-    for option in task.data_options:
-        setattr(task, option, getattr(section, option))
+    for option in task.options:
+        setattr(task, option, getattr(section if hasattr(section, option) else recipe.evaluation, option))
     data = task.select_columns(
         load_data(section.path, section.name, section.data_files, section.splits, section.revision)
     )

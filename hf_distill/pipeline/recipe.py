@@ -276,8 +276,11 @@ def _section_keys(section: type[BaseModel], place: list[str]) -> list[str]:
 
 RESERVED_TRAINING_FIELDS = frozenset({"output_dir", "objectives", "task_weight", "push_to_hub", "hub_token"})
 
-OPTIONS_OF_TASKS = ("max_length", "max_seconds", "too_long", "whole_words")
-"""The options of `dataset` that not every task reads."""
+OPTIONS_OF_TASKS = {
+    "dataset": ("max_length", "max_seconds", "stride", "too_long", "whole_words"),
+    "evaluation": ("max_answer_length",),
+}
+"""The keys of these sections that not every task reads."""
 
 OF_A_RUNNING_TEACHER = frozenset({"teacher_dtype", "teacher_compile"})
 
@@ -326,9 +329,11 @@ def _check_task(recipe: Recipe, task: type[Task]) -> None:
 
     if recipe.dataset.teacher_labels is not None and (task.head is not Head.CLASSES or not task.one_label):
         raise InputError(f"dataset.teacher_labels: {task.name} has no one class for each row; leave it out")
-    for option in set(OPTIONS_OF_TASKS) - set(task.data_options):
-        if getattr(recipe.dataset, option) != type(recipe.dataset).model_fields[option].default:
-            raise InputError(f"dataset.{option}: {task.name} does not read it; leave it out")
+    for name, options in OPTIONS_OF_TASKS.items():
+        section = getattr(recipe, name)
+        for option in set(options) - set(task.options):
+            if getattr(section, option) != type(section).model_fields[option].default:
+                raise InputError(f"{name}.{option}: {task.name} does not read it; leave it out")
     if recipe.recording is not None and task.draws_rows:
         raise InputError(
             f"recording: {task.name} draws new masks in every epoch, and what the teacher says of one draw does not "

@@ -79,6 +79,11 @@ class DatasetSection(SourceSection):
     whole_words: bool | None = Field(
         None, description="fill-mask: mask all tokens of a word together; each for itself by default."
     )
+    stride: int = Field(
+        128,
+        ge=0,
+        description="question-answering: how many tokens of a context two windows share, at most a third of one.",
+    )
     seed: int = Field(0, description="Seed of the two draws above, apart from that of training.")
     transfer: TransferSection | None = Field(
         None, description="Further rows, without labels, on which the student learns from the teacher."
@@ -202,6 +207,7 @@ class EvaluationSection(Section):
     split: Literal["validation", "test"] | None = Field(None, description="test if there is one, else validation.")
     max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
     batch_size: int = Field(64, ge=1, description="Rows in a batch when scores are measured.")
+    max_answer_length: int = Field(30, ge=1, description="question-answering: the longest answer in tokens.")
     latency_rounds: int = Field(30, ge=3, description="How often each latency is measured.")
 
 

@@ -34,7 +34,7 @@ class AudioClassification(MediaClassification):
 
     name = "audio-classification"
     columns = ("audio", "label")
-    data_options = (*MediaClassification.data_options, "max_seconds")
+    options = (*MediaClassification.options, "max_seconds")
     medium = "audio"
     feature = datasets.Audio
     auto_model = "AutoModelForAudioClassification"

@@ -71,8 +71,8 @@ class Task(ABC):
     """Whether `compute_metrics` can score a batch's logits alone."""
     collator_reads_columns: ClassVar[bool] = False
     """Whether the collator makes a model's inputs of columns that no model's forward names."""
-    data_options: ClassVar[tuple[str, ...]] = ("max_length", "too_long")
-    """The options of a recipe's `dataset` that change how the task reads it; its attributes of the same names."""
+    options: ClassVar[tuple[str, ...]] = ("max_length", "too_long")
+    """The task's attributes that a recipe sets by the same names, of its sections `dataset` and `evaluation`."""
     draws_rows: ClassVar[bool] = False
     """Whether training rows are another draw in every epoch, of which nothing can be recorded beforehand."""
     needs_labels: ClassVar[bool] = True

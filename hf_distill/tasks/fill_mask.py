@@ -40,7 +40,7 @@ class FillMask(Task):
     auto_model = "AutoModelForMaskedLM"
     pipeline_tag = "fill-mask"
     primary_metric = "perplexity"
-    data_options = ("max_length", "whole_words")
+    options = ("max_length", "whole_words")
     # The logits of a whole split would have to stand in memory.
     scored_in_training = False
     draws_rows = True

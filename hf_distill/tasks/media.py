@@ -37,7 +37,7 @@ class MediaClassification(OneLabelTask):
     """
 
     collator_reads_columns = True
-    data_options = ("on_error",)
+    options = ("on_error",)
     on_error = "refuse"
     medium: ClassVar[str]
     """What a file is, in a word for messages; also the task's column that holds them."""

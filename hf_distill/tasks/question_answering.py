@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,6 +60,13 @@ class QuestionAnswering(Task):
 
     The answer is the span of context tokens, of all windows of an example, with the largest sum of its two logits. If
     the data set has a question without an answer, "no answer" competes, with the least of the windows' sums at [CLS].
+
+    Args:
+        columns (`Mapping[str, str]`, *optional*): As for [`Task`].
+        max_length (`int`, *optional*): The longest window in tokens.
+        stride (`int`, *optional*, defaults to 128): How many tokens of the context a window has in common with the
+            next, at most a third of the window.
+        max_answer_length (`int`, *optional*, defaults to 30): How many tokens an answer has at most.
     """
 
     name = "question-answering"
@@ -72,13 +79,17 @@ class QuestionAnswering(Task):
     primary_metric = "f1"
     scored_in_training = False
     has_pipeline = False
-    stride: ClassVar[int] = 128
-    """How many tokens of the context a window has in common with the next, at most a third of the window."""
-    max_answer_length: ClassVar[int] = 30
-    """How many tokens an answer has at most."""
+    options = ("max_length", "stride", "max_answer_length")
 
-    def __init__(self, columns: Mapping[str, str] | None = None, max_length: int | None = None):
+    def __init__(
+        self,
+        columns: Mapping[str, str] | None = None,
+        max_length: int | None = None,
+        stride: int = 128,
+        max_answer_length: int = 30,
+    ):
         super().__init__(columns, max_length)
+        self.stride, self.max_answer_length = stride, max_answer_length
         self.some_are_unanswerable = False
 
     def unusable(self, rows: Dataset) -> dict[int, str]:

@@ -47,7 +47,7 @@ class SentenceSimilarity(Task):
     primary_metric = "spearman"
     scored_in_training = False
     has_pipeline = False
-    data_options = ("max_length",)
+    options = ("max_length",)
     needs_labels = False
     default_objectives = ("sentence_cosine",)
     card_tags = ("sentence-transformers",)

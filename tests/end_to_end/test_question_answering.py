@@ -15,6 +15,7 @@ from datasets import Dataset, concatenate_datasets
 from transformers import AutoModelForQuestionAnswering
 
 from hf_distill.errors import InputError
+from hf_distill.pipeline.data import load_raw
 from hf_distill.pipeline.recipe import parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.quantization import find_backend
@@ -108,6 +109,20 @@ def test_a_teacher_is_fine_tuned_and_questions_without_an_answer_are_learnt(setu
     stage = json.loads((tmp_path / "run" / "manifest.json").read_text())["stages"]["student"]
     assert stage["labelled_rows"] < stage["train_rows"]
     assert 'return ""' in (tmp_path / "run" / "student" / "README.md").read_text()
+
+
+def test_windows_and_answers_are_as_long_as_the_recipe_says(setup: Any, tmp_path: Path) -> None:
+    content = setup.content(
+        TASK, dataset__max_length=24, dataset__stride=2, evaluation__max_answer_length=1, evaluation__split="test"
+    )
+    task, data, _ = load_raw(parse_recipe(content))
+    assert (task.max_length, task.stride, task.max_answer_length) == (24, 2, 1)
+    run = run_recipe(parse_recipe(content), tmp_path / "run")
+    assert report_of(run)["rows"] == len(data["test"])
+    with pytest.raises(InputError, match=r"evaluation\.max_answer_length: text-classification does not read it"):
+        parse_recipe(setup.content(evaluation__max_answer_length=1))
+    with pytest.raises(InputError, match=r"dataset\.stride: text-classification does not read it"):
+        parse_recipe(setup.content(dataset__stride=1))
 
 
 def test_classes_are_not_counted(setup: Any, tmp_path: Path) -> None:

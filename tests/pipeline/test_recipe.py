@@ -80,12 +80,11 @@ def test_data_set_from_nowhere() -> None:
 
 def test_every_key_of_the_contract_is_taken() -> None:
     content = parse_recipe(WHOLE).model_dump()
-    for section in ("dataset", "teacher", "student"):
+    for section in ("dataset", "teacher", "student", "evaluation"):
         assert {key: content[section][key] for key in WHOLE[section]} == WHOLE[section]
     assert content["objectives"] == WHOLE["objectives"]
     assert content["training"] == WHOLE["training"]
     assert content["baseline"]["training"] == WHOLE["baseline"]["training"]
-    assert content["evaluation"] == WHOLE["evaluation"]
     assert content["quantization"] == WHOLE["quantization"]
 
 
