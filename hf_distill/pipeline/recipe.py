@@ -319,6 +319,8 @@ def _check_training(recipe: Recipe) -> None:
             if option not in known:
                 raise InputError(f"{section}.{option}: unknown key{nearest_name(option, known)}")
             options[option] = _as_type(types.get(option, float | bool), options[option], f"{section}.{option}")
+            if task.collator_reads_columns and options[option] and "group_by_length" in (option, options[option]):
+                raise InputError(f"{section}.{option}: all inputs of {task.name} are of one length; leave it out")
             if recipe.recording is not None and option in OF_A_RUNNING_TEACHER and options[option]:
                 raise InputError(f"{section}.{option}: is for a teacher that is not recorded; add recording: null")
 

@@ -17,6 +17,7 @@ import yaml
 from datasets import load_dataset
 from PIL import Image
 
+from hf_distill.errors import InputError
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.tasks.sounds import read_sound, resample
@@ -179,3 +180,12 @@ def test_distillation_token_learns_in_a_run(media: Any, tmp_path: Path) -> None:
     assert 0 <= report["student"]["metrics"]["accuracy"] <= 1
     config = json.loads((tmp_path / "run" / "student" / "config.json").read_text())
     assert config["architectures"] == student["architectures"]
+
+
+@pytest.mark.parametrize("options", [{"group_by_length": True}, {"train_sampling_strategy": "group_by_length"}])
+def test_rows_of_one_length_are_not_grouped(options: dict[str, Any], medium: str, media: Any) -> None:
+    if "train_sampling_strategy" in options and not hasattr(transformers.TrainingArguments, "train_sampling_strategy"):
+        pytest.skip("transformers 4.57 has no such option")
+    content = media.content(medium, **{f"training__{name}": value for name, value in options.items()})
+    with pytest.raises(InputError, match=rf"training\.{next(iter(options))}: all inputs of {medium}-classification"):
+        parse_recipe(content)
