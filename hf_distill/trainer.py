@@ -20,6 +20,7 @@ from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.heads import Head, head_of, logits_to_teach, loss_of_class_token
 from hf_distill.features.inputs import has_adapter, input_names, select_inputs
+from hf_distill.features.layers import keep_all_layers
 from hf_distill.features.projections import Projections
 from hf_distill.features.units import PREDICTION_MASK, Unit, mean_over, task_part, unit_masks
 from hf_distill.features.whole import from_the_end
@@ -158,6 +159,8 @@ class DistillationTrainer(DurableTrainer):
             self.teacher.check(self.objectives, self.train_dataset, collator, self.args.map_options.from_teacher)
             self._needs = Needs.union(objective.all_needs for objective in self.objectives)
             student_needs = Needs.union(objective.student_needs for objective in self.objectives)
+            if self._needs.hidden_states or self._needs.attention:
+                keep_all_layers(student.config)
             pairs = [pair for objective in self.objectives for pair in objective.projected_pairs]
             if pairs:
                 widths = (student.config.hidden_size, config.hidden_size)

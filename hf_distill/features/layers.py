@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
 from torch import nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from hf_distill.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 
 def depth_of(config: PretrainedConfig, place: str) -> int:
@@ -29,6 +32,22 @@ def depth_of(config: PretrainedConfig, place: str) -> int:
             "with it, and students of it with all of its layers"
         )
     return depth
+
+
+def keep_all_layers(config: PretrainedConfig) -> None:
+    """
+    Turn off LayerDrop, by which models of sound leave out layers at random in training.
+
+    Args:
+        config ([`~transformers.PretrainedConfig`]): Configuration of a student whose layers learn from the teacher's;
+            a line in the log says what is changed.
+    """
+    if getattr(config, "layerdrop", 0):
+        logger.warning(
+            "layerdrop is 0 and not %s: it leaves out layers at random, and here layers learn from the teacher's",
+            config.layerdrop,
+        )
+        config.layerdrop = 0.0
 
 
 def layer_prefix(model: PreTrainedModel) -> str | None:

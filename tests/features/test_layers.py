@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from transformers import ResNetConfig, Wav2Vec2Config, Wav2Vec2ForSequenceClassification
 
+from hf_distill import DistillationTrainer, DistillationTrainingArguments, build_student
 from hf_distill.errors import InputError
 from hf_distill.features.hidden_states import HiddenStatesCapture
 from hf_distill.features.layers import depth_of, layer_prefix
@@ -31,3 +34,28 @@ def test_convolutions_of_sounds_are_no_layers_although_they_are_as_many() -> Non
 def test_architecture_without_layers_of_one_width_is_named() -> None:
     with pytest.raises(InputError, match="objective fitnets: resnet is no stack of transformer layers of one width"):
         depth_of(ResNetConfig(), "objective fitnets")
+
+
+@pytest.mark.parametrize("objectives", [["hidden_mse"], ["minilm"], ["logits_kl"]])
+def test_layers_that_learn_from_the_teachers_are_not_left_out_at_random(
+    objectives: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.manual_seed(0)
+    teacher = Wav2Vec2ForSequenceClassification(Wav2Vec2Config(**WAVES, layerdrop=0.5, mask_time_prob=0.0))
+    trainer = DistillationTrainer(
+        model=build_student(teacher, num_hidden_layers=1),
+        teacher_model=teacher,
+        args=DistillationTrainingArguments(
+            output_dir=str(tmp_path),
+            objectives=objectives,
+            max_steps=4,
+            use_cpu=True,
+            report_to=[],
+            save_strategy="no",
+        ),
+        train_dataset=[{"input_values": torch.randn(1600), "labels": 0}] * 8,
+    )
+    trainer.train()
+    compares_layers = objectives != ["logits_kl"]
+    assert trainer.model.config.layerdrop == (0.0 if compares_layers else 0.5)
+    assert ("layerdrop is 0 and not 0.5" in caplog.text) == compares_layers
