@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from hf_distill.errors import InputError, Preempted
+from hf_distill.escaping import visible
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -130,6 +131,15 @@ def evaluate(run: Path) -> None:
 
 
 @app.command()
+@run_argument
+@debug_option
+def card(run: Path) -> None:
+    """Write the model cards of a run again, from its report."""
+    for path in _repeat(run, ["card"])["cards"]:
+        print(run / path)
+
+
+@app.command()
 @debug_option
 @click.option("--backend", help="Which backend quantizes; onnxruntime by default.")
 @click.option("--output-dir", type=click.Path(path_type=Path), help="Where a checkpoint's quantized model is written.")
@@ -185,11 +195,11 @@ def objectives() -> None:
     table = Table("name", "needs", "options (default)", "paper")
     for objective in list_objectives():
         options = [f"{entry.name} ({entry.default})" for entry in fields(objective) if entry.init]
-        table.add_row(objective.name, objective.reads, ", ".join(options), objective.paper)
+        _add_row(table, objective.name, objective.reads, ", ".join(options), objective.paper)
     _print(table)
     table = Table("preset", "what the student learns", "paper")
     for preset in PRESETS.values():
-        table.add_row(preset.name, preset.summary, preset.paper)
+        _add_row(table, preset.name, preset.summary, preset.paper)
     _print(table)
 
 
@@ -203,7 +213,7 @@ def tasks() -> None:
 
     table = Table("name", "columns", "optional columns", "primary metric")
     for task in list_tasks():
-        table.add_row(task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
+        _add_row(table, task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
     _print(table)
 
 
@@ -214,11 +224,10 @@ def env() -> None:
     import platform
 
     import torch
-    from rich.markup import escape
     from rich.table import Table
 
-    from hf_distill.pipeline.manifest import versions
     from hf_distill.quantization import list_backends
+    from hf_distill.versions import versions
 
     table = Table("what", "here")
     table.add_row("python", platform.python_version())
@@ -231,8 +240,8 @@ def env() -> None:
             backend().check()
             answer = "works"
         except InputError as error:
-            answer = escape(str(error))
-        table.add_row(f"quantization: {backend.name}", answer)
+            answer = str(error)
+        _add_row(table, f"quantization: {backend.name}", answer)
     _print(table)
 
 
@@ -268,7 +277,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
     if "--debug" in arguments:
         traceback.print_exc()
-    print(f"hf-distill: {' '.join(message.split())}", file=sys.stderr)
+    print(f"hf-distill: {visible(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -278,7 +287,7 @@ def _is_another_process() -> bool:
 
 
 def _announce(line: str) -> None:
-    print(f"== {line}", flush=True)
+    print(f"== {visible(line)}", flush=True)
 
 
 def _quiet_libraries() -> None:
@@ -299,11 +308,14 @@ def _quiet_libraries() -> None:
         datasets.disable_progress_bars()
 
 
-def _repeat(run: Path, stages: list[str], backend: dict[str, Any] | None = None) -> None:
+def _repeat(run: Path, stages: list[str], backend: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Do stages of a run again, and return what the manifest says of the last of them."""
     _quiet_libraries()
     from hf_distill.pipeline.run import open_run, repeat_stages
 
-    repeat_stages(open_run(run, backend), stages)
+    context = open_run(run, backend)
+    repeat_stages(context, stages)
+    return context.run.stage(stages[-1])
 
 
 def _show_report(run: Path) -> None:
@@ -312,7 +324,14 @@ def _show_report(run: Path) -> None:
     report = read_report(run)
     _print(comparison_table(report))
     for sentence in findings(report):
-        print(f"- {sentence}")
+        print(f"- {visible(sentence)}")
+
+
+def _add_row(table: Any, *texts: str) -> None:
+    """Add a row in which square brackets are no markup."""
+    from rich.text import Text
+
+    table.add_row(*(Text(visible(text)) for text in texts))
 
 
 def _print(table: Any) -> None:

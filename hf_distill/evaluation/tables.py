@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hf_distill.errors import InputError
+from hf_distill.escaping import LONGEST_LINE, markdown, markdown_table, one_line, visible
 from hf_distill.evaluation.rows import ComparisonRow, comparison_rows, format_score, metric_names, number_at
 
 if TYPE_CHECKING:
@@ -15,11 +16,15 @@ if TYPE_CHECKING:
 
 TABLE_WIDTH = 100
 NOT_MEASURED = "-"
-GENERAL_NOTE = (
-    "1 MB = 1,000,000 bytes. Latency: median (p50) time of one batch. "
-    "Speed-up: the teacher's latency divided by the model's."
-)
+NOTES = {
+    "kept": "Score kept: the share of the teacher's score.",
+    "megabytes": "1 MB = 1,000,000 bytes.",
+    "latency_batch_1": "Latency: median (p50) time of one batch.",
+    "speedup_batch_1": "Speed-up: the teacher's latency divided by the model's.",
+}
+"""What a number means that a row of the comparison has under this name."""
 HEADERS = (
+    "Score kept",
     "Parameters",
     "Size (MB)",
     "Latency, batch 1 (ms)",
@@ -41,7 +46,10 @@ def comparison_markdown(report: Mapping[str, Any]) -> str:
     """
     names = metric_names(report)
     lines = [[row.model, *_cells(row, names)] for row in comparison_rows(report)]
-    return f"{_markdown(['Model', *names, *HEADERS], lines)}\n\n{measurement_note(report)}"
+    columns = zip(*[["Model", *names, *HEADERS], *lines])
+    # What was measured of no model needs no column.
+    headers, *lines = zip(*(column for column in columns if set(column[1:]) != {NOT_MEASURED}))
+    return f"{markdown_table(headers, lines)}\n\n{markdown(measurement_note(report))}".rstrip()
 
 
 def comparison_table(report: Mapping[str, Any]) -> Table:
@@ -80,15 +88,16 @@ def compare_runs(reports: Mapping[str, Mapping[str, Any]]) -> tuple[Table, str]:
     primary = common_primary_metric(reports)
     names = list(dict.fromkeys(name for report in reports.values() for name in metric_names(report)))
     rows = [(run, row) for run, report in reports.items() for row in comparison_rows(report)]
+    note = _general_note([row for _, row in rows])
     table = _widest_table(
         {"Run": [run for run, _ in rows], "Model": _narrow_names([row for _, row in rows])},
         [row for _, row in rows],
         names,
         title=f"Comparison by {primary}",
-        note=GENERAL_NOTE,
+        note=note,
     )
     lines = [[run, row.model, *_cells(row, names)] for run, row in rows]
-    return table, f"{_markdown(['Run', 'Model', *names, *HEADERS], lines)}\n\n{GENERAL_NOTE}"
+    return table, f"{markdown_table(['Run', 'Model', *names, *HEADERS], lines, names=2)}\n\n{note}"
 
 
 def common_primary_metric(reports: Mapping[str, Mapping[str, Any]]) -> str:
@@ -124,11 +133,18 @@ def measurement_note(report: Mapping[str, Any]) -> str:
     rows, split = report.get("rows"), report.get("split")
     where = [f"{rows:,} rows"] if isinstance(rows, int) else []
     where += [f"the {split} split"] if split else []
-    scores = f"Scores on {' of '.join(where)}. " if where else ""
+    sentences = [f"Scores on {' of '.join(where)}."] if where else []
     threads = number_at(report, "threads")
     machine = [str(report["hardware"])] if report.get("hardware") else []
     machine += [] if threads is None else ["1 thread" if threads == 1 else f"{threads:.0f} threads"]
-    return f"{scores}{GENERAL_NOTE}" + (f" Measured on: {', '.join(machine)}." if machine else "")
+    sentences += [_general_note(comparison_rows(report))]
+    sentences += [f"Measured on: {', '.join(machine)}."] if machine else []
+    return " ".join(filter(None, sentences))
+
+
+def _general_note(rows: Sequence[ComparisonRow]) -> str:
+    """What the numbers that the rows have mean."""
+    return " ".join(note for name, note in NOTES.items() if any(getattr(row, name) is not None for row in rows))
 
 
 def _narrow_names(rows: Sequence[ComparisonRow]) -> list[str]:
@@ -173,17 +189,18 @@ def _table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=0,
-        title=Text(title),
-        caption=Text(caption),
+        title=Text(one_line(title)),
+        caption=Text(one_line(caption, LONGEST_LINE)),
         caption_justify="left",
     )
     for header in leading:
         table.add_column(header, overflow="fold")
     for header in (*names, *HEADERS):
-        stacked = header.replace(" (", "\n(").replace(", ", "\n").replace(" with ", "\nwith\n").replace("_", "_\n")
+        stacked = one_line(header).replace(" (", "\n(").replace(", ", "\n").replace("_", "_\n")
+        stacked = stacked.replace(" with ", "\nwith\n").replace(" kept", "\nkept")
         table.add_column(Text(stacked, justify="right"), justify="right", no_wrap=True)
     for index, row in enumerate(rows):
-        table.add_row(*(Text(column[index]) for column in leading.values()), *_cells(row, names))
+        table.add_row(*(Text(visible(column[index], "\n")) for column in leading.values()), *_cells(row, names))
     return table
 
 
@@ -192,6 +209,7 @@ def _cells(row: ComparisonRow, names: Sequence[str]) -> list[str]:
     parameters = row.parameters
     return [
         *(_text(row.scores.get(name), format_score) for name in names),
+        _text(row.kept, lambda share: f"{100 * share:.1f}%"),
         _text(parameters, lambda count: f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"),
         _text(row.megabytes, lambda size: f"{size:.1f}" if size >= 1 else f"{size:.3f}"),
         _text(row.latency_batch_1, lambda time: f"{time:.2f}"),
@@ -205,11 +223,3 @@ def _cells(row: ComparisonRow, names: Sequence[str]) -> list[str]:
 def _text(value: float | None, form: Callable[[float], str]) -> str:
     """The value as text, or a dash where nothing was measured."""
     return NOT_MEASURED if value is None else form(value)
-
-
-def _markdown(headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: columns of names to the left, columns of numbers to the right."""
-    names = [header in ("Run", "Model") for header in headers]
-    rule = [":---" if name else "---:" for name in names]
-    escaped = [[cell.replace("|", "\\|") for cell in line] for line in (headers, *lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (escaped[0], rule, *escaped[1:]))

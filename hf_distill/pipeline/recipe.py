@@ -17,6 +17,7 @@ from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.sections import (
     DEFAULT_BACKEND,
     BaselineSection,
+    CardSection,
     DatasetSection,
     EvaluationSection,
     FinishingSection,
@@ -65,6 +66,7 @@ class Recipe(Section):
         None, description="Train on as if quantized, where quantization loses more than max_drop; null: do not."
     )
     quantization: list[QuantizationSection] = Field(default_factory=list)
+    card: CardSection = Field(default_factory=CardSection)
 
     @model_validator(mode="before")
     @classmethod
@@ -173,6 +175,7 @@ def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         recipe = Recipe.model_validate(content)
         for place, section in enumerate(recipe.quantization):
             section.check(f"quantization.{place}")
+        recipe.card.check()
         _check_training(recipe)
         if recipe.general is not None:
             # Imported here: it is made of stages, which read recipes.

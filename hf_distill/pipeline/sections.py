@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hf_distill.errors import InputError
+from hf_distill.publishing.metadata import check_languages, check_license
 from hf_distill.quantization import QuantizationOptions, find_backend
 
 DEFAULT_BACKEND = "onnxruntime"
@@ -199,6 +200,32 @@ class BaselineSection(Section):
     training: dict[str, Any] = Field(
         default_factory=dict, description="Training fields that differ from the student's."
     )
+
+
+class CardSection(Section):
+    """What the model cards say that the run cannot know."""
+
+    license: str | None = Field(
+        None,
+        description="The Hub's name of the student's licence, such as apache-2.0; by default that of the checkpoint "
+        "whose weights it starts from, where its card is here.",
+    )
+    language: str | list[str] | None = Field(
+        None,
+        description="ISO 639 codes of the data's languages, such as en; by default those of the data set's card, "
+        "where that is here.",
+    )
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages, in a list."""
+        return [self.language] if isinstance(self.language, str) else self.language or []
+
+    def check(self) -> None:
+        """Raise an [`InputError`] if the Hub does not know the licence or a language."""
+        check_languages(self.languages, "card.language")
+        if self.license is not None:
+            check_license(self.license, "card.license")
 
 
 class EvaluationSection(Section):

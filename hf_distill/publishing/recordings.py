@@ -12,13 +12,15 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetCa
 from huggingface_hub.hf_api import DatasetInfo
 
 from hf_distill.errors import InputError
+from hf_distill.escaping import Markdown
 from hf_distill.knowledge.columns import ROW_COLUMN, Column
 from hf_distill.knowledge.fetch import FILES, SHARDS, check_repo_id
 from hf_distill.knowledge.recorded import RecordedTeacher
 from hf_distill.knowledge.shards import RECORDING_FILE
-from hf_distill.publishing.card import hub_id, objective_text
+from hf_distill.publishing.metadata import hub_id
 from hf_distill.publishing.redaction import TOKEN, redact
-from hf_distill.resources import resource_path
+from hf_distill.publishing.rendering import render_template
+from hf_distill.publishing.texts import objective_text
 
 CARD_FILE = "README.md"
 LABEL_NAMES = ("id2label", "label2id")
@@ -123,9 +125,9 @@ def render_recording_card(content: Mapping[str, Any], repo_id: str, license: str
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": SHARDS}]}],
     )
     columns = [Column(**column) for column in content["columns"]]
-    return DatasetCard.from_template(
+    text = render_template(
+        "recording.md",
         metadata,
-        template_path=str(resource_path("model_cards") / "recording.md"),
         repo_id=repo_id,
         name=repo_id.rpartition("/")[2],
         teacher=content["teacher"]["path"],
@@ -142,10 +144,11 @@ def render_recording_card(content: Mapping[str, Any], repo_id: str, license: str
         precision=content["precision"],
         compression="; ".join(f"{key} {value}" for key, value in content["compression"].items()),
         objectives=[objective_text(objective) for objective in content["objectives"]],
-        objectives_code=[repr(objective) for objective in content["objectives"]],
+        objectives_code=[Markdown(repr(objective)) for objective in content["objectives"]],
         columns=[_described(column, content) for column in columns],
         has_states=any(column.kind != "logits" for column in columns),
     )
+    return DatasetCard(text)
 
 
 def _read_recording(folder: Path) -> dict[str, Any]:
