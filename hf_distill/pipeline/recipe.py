@@ -21,6 +21,7 @@ from hf_distill.pipeline.sections import (
     EvaluationSection,
     FinishingSection,
     IntermediateSection,
+    PublishSection,
     QuantizationSection,
     RecordingSection,
     Section,
@@ -65,6 +66,7 @@ class Recipe(Section):
         None, description="Train on as if quantized, where quantization loses more than max_drop; null: do not."
     )
     quantization: list[QuantizationSection] = Field(default_factory=list)
+    publish: PublishSection | None = Field(None, description="Publish the run on the Hub at its end; null: do not.")
 
     @model_validator(mode="before")
     @classmethod
@@ -101,6 +103,10 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """Return the recipe with every default filled in."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def to_shared_yaml(self) -> str:
+        """Return the same for others, who would publish in places of their own."""
+        return self.model_copy(update={"publish": None}).to_yaml()
 
 
 def find_recipe(name: str) -> Path:
@@ -220,6 +226,24 @@ def parse_backend(changes: dict[str, Any]) -> QuantizationSection:
         raise InputError(_explain(error, QuantizationSection)) from error
     section.check("quantization")
     return section
+
+
+def parse_publish(recipe: Recipe, changes: dict[str, Any]) -> PublishSection:
+    """
+    Return how a run is published: as its recipe says, with these changes.
+
+    Args:
+        recipe ([`Recipe`]): The recipe, which need not say it.
+        changes (`dict[str, Any]`): Keys of [`PublishSection`].
+
+    Raises:
+        InputError: If a key or a value is wrong, or if there is no name of a repository.
+    """
+    content = recipe.publish.model_dump() if recipe.publish is not None else {}
+    try:
+        return PublishSection.model_validate({**content, **changes})
+    except ValidationError as error:
+        raise InputError(_explain(error, PublishSection)) from error
 
 
 def read_changes(overrides: Sequence[str]) -> dict[str, Any]:

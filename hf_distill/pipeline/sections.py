@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hf_distill.errors import InputError
+from hf_distill.publishing.licenses import LICENSES
 from hf_distill.quantization import QuantizationOptions, find_backend
 
 DEFAULT_BACKEND = "onnxruntime"
@@ -248,3 +249,35 @@ class QuantizationSection(Section):
             backend.check_options(self.options)
         except InputError as error:
             raise InputError(f"{place}.{error}") from error
+
+
+class PublishSection(Section):
+    """Where the run is published on the Hugging Face Hub."""
+
+    repo_id: str = Field(description="The student's repository, OWNER/NAME; or NAME, for one of the token's owner.")
+    private: bool = Field(False, description="Only the owner may see what is created.")
+    quantized: Literal["separate", "same"] = Field(
+        "separate",
+        description="separate: each quantized model has a repository of its own; same: a folder in the student's.",
+    )
+    recording: bool = Field(False, description="Publish what the teacher said too, as the data set NAME-recording.")
+    revision: str | None = Field(None, description="Branch to commit to, made if it is missing; main by default.")
+    tag: str | None = Field(None, description="Tag for what is published.")
+    pull_request: bool = Field(False, description="Open a pull request in place of a commit to main.")
+    license: str | None = Field(None, description="The Hub's name of the licence, such as apache-2.0.")
+    message: str | None = Field(None, description="What the commits say.")
+
+    @field_validator("license")
+    @classmethod
+    def _known_license(cls, license: str | None) -> str | None:
+        if license is not None and license.lower() not in LICENSES:
+            raise ValueError("is none of the Hub's names of licences, such as apache-2.0, mit or other")
+        return license.lower() if license is not None else None
+
+    @model_validator(mode="after")
+    def _check_names(self) -> PublishSection:
+        # Imported here: it asks the Hub's client, which takes time that no other section needs.
+        from hf_distill.knowledge.fetch import check_repo_id
+
+        check_repo_id(self.repo_id)
+        return self
