@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hf_distill.errors import InputError
+from hf_distill.hub_names import check_repo_id
 from hf_distill.publishing.licenses import LICENSES
 from hf_distill.quantization import QuantizationOptions, find_backend
 
@@ -276,8 +277,5 @@ class PublishSection(Section):
 
     @model_validator(mode="after")
     def _check_names(self) -> PublishSection:
-        # Imported here: it asks the Hub's client, which takes time that no other section needs.
-        from hf_distill.knowledge.fetch import check_repo_id
-
         check_repo_id(self.repo_id)
         return self

@@ -110,9 +110,11 @@ def _problem(error: Exception) -> Problem | None:
             reason = f"the Hub answered {response.status_code}" + (f" ({said})" if said else "")
             wait = _seconds(response.headers.get("Retry-After"))
             return Problem(_one_line(reason), response.status_code, wait, of_storage)
-    if of_storage or any(_is_of_connection(entry) for entry in errors):
-        return Problem("the connection to the Hub broke, or there was none")
-    return None
+        if _is_of_connection(entry):
+            break
+    else:
+        return Problem("a file could not be uploaded") if of_storage else None
+    return Problem("the connection to the Hub broke, or there was none")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

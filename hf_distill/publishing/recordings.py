@@ -11,8 +11,9 @@ from typing import Any
 from huggingface_hub import DatasetCard, DatasetCardData, HfApi
 
 from hf_distill.errors import InputError
+from hf_distill.hub_names import check_repo_id
 from hf_distill.knowledge.columns import ROW_COLUMN, Column
-from hf_distill.knowledge.fetch import FILES, SHARDS, check_repo_id
+from hf_distill.knowledge.fetch import FILES, SHARDS
 from hf_distill.knowledge.recorded import RecordedTeacher
 from hf_distill.knowledge.shards import RECORDING_FILE
 from hf_distill.publishing.card import hub_id, objective_text

@@ -11,7 +11,7 @@ from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundErro
 from huggingface_hub.hf_api import DatasetInfo, ModelInfo, SpaceInfo
 
 from hf_distill.errors import InputError
-from hf_distill.knowledge.fetch import check_repo_id
+from hf_distill.hub_names import check_repo_id
 from hf_distill.publishing.patience import patiently
 from hf_distill.publishing.redaction import redact
 from hf_distill.publishing.repository import Changes, Repository

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 from datasets import load_dataset
 from huggingface_hub import HfApi, hf_hub_download
+from steps import take
 from transformers import AutoModelForSequenceClassification, default_data_collator
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, push_recording
@@ -107,16 +107,5 @@ def follow_card(repo_id: str, student: str, rows: str) -> dict[str, Any]:
     return {"rows": len(names["recording"]), "steps": names["trainer"].state.global_step}
 
 
-def main() -> None:
-    """Take the steps; the result of one that fails is what is said of it."""
-    results = []
-    for name, options in json.loads(sys.argv[1]):
-        try:
-            results.append(globals()[name](**options))
-        except Exception as error:
-            results.append(f"{type(error).__name__}: {error}")
-    print(json.dumps(results))
-
-
 if __name__ == "__main__":
-    main()
+    take(globals())
