@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from hf_distill.errors import HubError, InputError, Preempted
+from hf_distill.escaping import visible
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -127,6 +128,15 @@ def evaluate(run: Path) -> None:
     """Measure the models of a run again and rewrite its report and cards."""
     _repeat(run, ["evaluation", "card"])
     _show_report(run)
+
+
+@app.command()
+@run_argument
+@debug_option
+def card(run: Path) -> None:
+    """Write the model cards of a run again, from its report."""
+    for path in _repeat(run, ["card"])["cards"]:
+        print(run / path)
 
 
 @app.command()
@@ -248,8 +258,8 @@ def env() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from hf_distill.pipeline.manifest import versions
     from hf_distill.quantization import list_backends
+    from hf_distill.versions import versions
 
     table = Table("what", "here")
     table.add_row("python", platform.python_version())
@@ -301,7 +311,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
     if "--debug" in arguments:
         traceback.print_exc()
-    print(f"hf-distill: {' '.join(message.split())}", file=sys.stderr)
+    print(f"hf-distill: {visible(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(status)
 
 
@@ -311,7 +321,7 @@ def _is_another_process() -> bool:
 
 
 def _announce(line: str) -> None:
-    print(f"== {line}", flush=True)
+    print(f"== {visible(line)}", flush=True)
 
 
 def _quiet_libraries() -> None:
@@ -332,11 +342,14 @@ def _quiet_libraries() -> None:
         datasets.disable_progress_bars()
 
 
-def _repeat(run: Path, stages: list[str], backend: dict[str, Any] | None = None) -> None:
+def _repeat(run: Path, stages: list[str], backend: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Do stages of a run again, and return what the manifest says of the last of them."""
     _quiet_libraries()
     from hf_distill.pipeline.run import open_run, repeat_stages
 
-    repeat_stages(open_run(run, backend), stages)
+    context = open_run(run, backend)
+    repeat_stages(context, stages)
+    return context.run.stage(stages[-1])
 
 
 def _show_report(run: Path) -> None:
@@ -345,7 +358,7 @@ def _show_report(run: Path) -> None:
     report = read_report(run)
     _print(comparison_table(report))
     for sentence in findings(report):
-        print(f"- {sentence}")
+        print(f"- {visible(sentence)}")
 
 
 def _print(table: Any) -> None:

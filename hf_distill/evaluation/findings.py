@@ -109,12 +109,12 @@ def _gain_of_distillation(metric: str, student: ComparisonRow, baseline: Compari
 
 
 def _kept_of_teacher(metric: str, student: ComparisonRow, teacher: ComparisonRow) -> list[str]:
-    first, second, student_score, teacher_score = _pair(metric, student, teacher)
-    if is_error(metric) or second <= 0:
+    _, _, student_score, teacher_score = _pair(metric, student, teacher)
+    if student.kept is None:
         score = f"The student's {metric} is {student_score}, the teacher's {teacher_score}"
     else:
-        share = 100 * first / second
-        score = f"The student keeps {share:.1f}% of the teacher's {metric} ({student_score} of {teacher_score})"
+        share = f"{100 * student.kept:.1f}%"
+        score = f"The student keeps {share} of the teacher's {metric} ({student_score} of {teacher_score})"
     size = _fraction(student.megabytes, teacher.megabytes)
     parts = [f"at {size} of its size"] if size else []
     if student.speedup_batch_1:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hf_distill.errors import InputError
+from hf_distill.escaping import one_line
 from hf_distill.evaluation.rows import comparison_rows
 from hf_distill.evaluation.tables import common_primary_metric
 from hf_distill.files import write_atomically
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 
 # From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 COLOURS = {"teacher": "#0072B2", "baseline": "#767676", "student": "#D55E00", "quantized": "#009E73"}
+PICTURE_FILE = "comparison.png"
 INCHES = (8.0, 5.0)
 DOTS_PER_INCH = 150
 LARGEST_BUBBLE = 1500.0  # area, in square points
 SMALLEST_BUBBLE = 16.0  # so that a tiny model is still seen
+LONGEST_LABEL = 40
 LOG_SCALE_RATIO = 5.0
 TEXT_COLOUR = "#222222"
 
@@ -65,13 +68,23 @@ def plot_comparison(reports: Mapping[str, Mapping[str, Any]], path: Path, title:
     Raises:
         `InputError`: If the reports' primary metrics differ, or if no model has both a score and a latency.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    import matplotlib
 
     metric = common_primary_metric(reports)
     bubbles = _bubbles(reports, metric)
     if not bubbles:
         raise InputError(f'reports: no model has both "{metric}" and "latency_ms.batch_1.p50", so there is no picture')
+    # A name with a dollar in it is no formula.
+    with matplotlib.rc_context({"text.parse_math": False}):
+        content = _draw(bubbles, metric, title)
+    return write_atomically(Path(path), content)
+
+
+def _draw(bubbles: Sequence[Bubble], metric: str, title: str | None) -> bytes:
+    """The whole picture, as the content of a PNG file."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=INCHES, dpi=DOTS_PER_INCH, facecolor="white", layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -81,7 +94,7 @@ def plot_comparison(reports: Mapping[str, Mapping[str, Any]], path: Path, title:
     _draw_labels(figure, axes, bubbles)
     content = io.BytesIO()
     canvas.print_png(content)
-    return write_atomically(Path(path), content.getvalue())
+    return content.getvalue()
 
 
 def _bubbles(reports: Mapping[str, Mapping[str, Any]], metric: str) -> list[Bubble]:
@@ -95,7 +108,7 @@ def _bubbles(reports: Mapping[str, Mapping[str, Any]], metric: str) -> list[Bubb
                 continue
             name = row.precision or row.kind
             name += f" ({row.backend})" if row.kind == "quantized" and several_backends else ""
-            label = f"{name}, {run}" if len(reports) > 1 else name
+            label = f"{name}, {one_line(run, LONGEST_LABEL)}" if len(reports) > 1 else name
             bubbles.append(Bubble(row.kind, label, row.latency_batch_1, row.scores[metric], row.megabytes))
     return sorted(bubbles, key=lambda bubble: bubble.megabytes or 0.0, reverse=True)
 
@@ -130,13 +143,13 @@ def _draw_axes(axes: Axes, bubbles: Sequence[Bubble], metric: str, title: str | 
     margin = 0.28 * (max(scores) - min(scores)) or 0.01 * (abs(scores[0]) or 1.0)
     axes.set_ylim(min(scores) - margin, max(scores) + margin)
     axes.set_xlabel("Latency at batch 1, median (ms)", fontsize=12, color=TEXT_COLOUR)
-    axes.set_ylabel(metric, fontsize=12, color=TEXT_COLOUR)
+    axes.set_ylabel(one_line(metric, LONGEST_LABEL), fontsize=12, color=TEXT_COLOUR)
     axes.tick_params(labelsize=11, colors=TEXT_COLOUR)
     axes.grid(True, which="major", color="#E4E4E4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if title:
-        axes.set_title(title, fontsize=14, color=TEXT_COLOUR, loc="left", pad=12)
+        axes.set_title(one_line(title), fontsize=14, color=TEXT_COLOUR, loc="left", pad=12)
 
 
 def _draw_bubbles(axes: Axes, bubbles: Sequence[Bubble]) -> None:

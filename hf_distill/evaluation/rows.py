@@ -20,6 +20,7 @@ class ComparisonRow:
     Args:
         model (`str`): Key of the model in the report: "teacher", "baseline", "student" or "quantized/<backend>".
         scores (`dict[str, float]`): Value of each metric, the primary metric first.
+        kept (`float`, *optional*): Its primary metric as a share of the teacher's; an error has none.
         parameters (`int`, *optional*): Number of parameters.
         megabytes (`float`, *optional*): Size on disk in megabytes of 1,000,000 bytes.
         latency_batch_1 (`float`, *optional*): Median time of a batch of 1, in milliseconds.
@@ -34,6 +35,7 @@ class ComparisonRow:
 
     model: str
     scores: dict[str, float]
+    kept: float | None = None
     parameters: int | None = None
     megabytes: float | None = None
     latency_batch_1: float | None = None
@@ -99,6 +101,7 @@ def comparison_rows(report: Mapping[str, Any]) -> list[ComparisonRow]:
             ComparisonRow(
                 model=key,
                 scores={name: score for name, score in scores.items() if score is not None},
+                kept=_kept(report, key),
                 parameters=None if parameters is None else int(parameters),
                 megabytes=None if size_bytes is None else size_bytes / BYTES_PER_MEGABYTE,
                 latency_batch_1=_latency(report, key, "batch_1"),
@@ -167,6 +170,13 @@ def number_at(value: Any, *path: str) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return value
+
+
+def _kept(report: Mapping[str, Any], key: str) -> float | None:
+    """How much of the teacher's score a model has."""
+    metric = report["primary_metric"]
+    model, teacher = (number_at(report, name, "metrics", metric) for name in (key, "teacher"))
+    return None if is_error(metric) or (teacher or 0) <= 0 else _ratio(model, teacher)
 
 
 def _latency(report: Mapping[str, Any], key: str, batch: str) -> float | None:

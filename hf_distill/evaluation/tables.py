@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hf_distill.errors import InputError
+from hf_distill.escaping import LONGEST_LINE, markdown, markdown_table, one_line, visible
 from hf_distill.evaluation.rows import ComparisonRow, comparison_rows, format_score, metric_names, number_at
 
 if TYPE_CHECKING:
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 TABLE_WIDTH = 100
 NOT_MEASURED = "-"
 GENERAL_NOTE = (
-    "1 MB = 1,000,000 bytes. Latency: median (p50) time of one batch. "
+    "Score kept: the share of the teacher's score. 1 MB = 1,000,000 bytes. Latency: median (p50) time of one batch. "
     "Speed-up: the teacher's latency divided by the model's."
 )
 HEADERS = (
+    "Score kept",
     "Parameters",
     "Size (MB)",
     "Latency, batch 1 (ms)",
@@ -41,7 +43,7 @@ def comparison_markdown(report: Mapping[str, Any]) -> str:
     """
     names = metric_names(report)
     lines = [[row.model, *_cells(row, names)] for row in comparison_rows(report)]
-    return f"{_markdown(['Model', *names, *HEADERS], lines)}\n\n{measurement_note(report)}"
+    return f"{markdown_table(['Model', *names, *HEADERS], lines)}\n\n{markdown(measurement_note(report))}"
 
 
 def comparison_table(report: Mapping[str, Any]) -> Table:
@@ -88,7 +90,7 @@ def compare_runs(reports: Mapping[str, Mapping[str, Any]]) -> tuple[Table, str]:
         note=GENERAL_NOTE,
     )
     lines = [[run, row.model, *_cells(row, names)] for run, row in rows]
-    return table, f"{_markdown(['Run', 'Model', *names, *HEADERS], lines)}\n\n{GENERAL_NOTE}"
+    return table, f"{markdown_table(['Run', 'Model', *names, *HEADERS], lines, names=2)}\n\n{GENERAL_NOTE}"
 
 
 def common_primary_metric(reports: Mapping[str, Mapping[str, Any]]) -> str:
@@ -173,17 +175,18 @@ def _table(
         box=box.SIMPLE_HEAD,
         show_edge=False,
         padding=0,
-        title=Text(title),
-        caption=Text(caption),
+        title=Text(one_line(title)),
+        caption=Text(one_line(caption, LONGEST_LINE)),
         caption_justify="left",
     )
     for header in leading:
         table.add_column(header, overflow="fold")
     for header in (*names, *HEADERS):
-        stacked = header.replace(" (", "\n(").replace(", ", "\n").replace(" with ", "\nwith\n").replace("_", "_\n")
+        stacked = one_line(header).replace(" (", "\n(").replace(", ", "\n").replace("_", "_\n")
+        stacked = stacked.replace(" with ", "\nwith\n").replace(" kept", "\nkept")
         table.add_column(Text(stacked, justify="right"), justify="right", no_wrap=True)
     for index, row in enumerate(rows):
-        table.add_row(*(Text(column[index]) for column in leading.values()), *_cells(row, names))
+        table.add_row(*(Text(visible(column[index], "\n")) for column in leading.values()), *_cells(row, names))
     return table
 
 
@@ -192,6 +195,7 @@ def _cells(row: ComparisonRow, names: Sequence[str]) -> list[str]:
     parameters = row.parameters
     return [
         *(_text(row.scores.get(name), format_score) for name in names),
+        _text(row.kept, lambda share: f"{100 * share:.1f}%"),
         _text(parameters, lambda count: f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"),
         _text(row.megabytes, lambda size: f"{size:.1f}" if size >= 1 else f"{size:.3f}"),
         _text(row.latency_batch_1, lambda time: f"{time:.2f}"),
@@ -205,11 +209,3 @@ def _cells(row: ComparisonRow, names: Sequence[str]) -> list[str]:
 def _text(value: float | None, form: Callable[[float], str]) -> str:
     """The value as text, or a dash where nothing was measured."""
     return NOT_MEASURED if value is None else form(value)
-
-
-def _markdown(headers: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: columns of names to the left, columns of numbers to the right."""
-    names = [header in ("Run", "Model") for header in headers]
-    rule = [":---" if name else "---:" for name in names]
-    escaped = [[cell.replace("|", "\\|") for cell in line] for line in (headers, *lines)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (escaped[0], rule, *escaped[1:]))

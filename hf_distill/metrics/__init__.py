@@ -3,7 +3,14 @@
 
 from __future__ import annotations
 
-from hf_distill.metrics.classification import F1, Accuracy, Precision, Recall, compute_classification_metrics
+from hf_distill.metrics.classification import (
+    F1,
+    Accuracy,
+    Precision,
+    Recall,
+    compute_class_metrics,
+    compute_classification_metrics,
+)
 from hf_distill.metrics.correlation import (
     RegressionScores,
     compute_correlation_metrics,
@@ -12,7 +19,7 @@ from hf_distill.metrics.correlation import (
 from hf_distill.metrics.in_memory import InMemoryMetric
 from hf_distill.metrics.multi_label import MultiLabelScores, compute_multi_label_metrics
 from hf_distill.metrics.squad import Squad, compute_squad_metrics
-from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics
+from hf_distill.metrics.tagging import Seqeval, compute_tagging_metrics, compute_type_metrics
 
 __all__ = [
     "F1",
@@ -24,10 +31,12 @@ __all__ = [
     "RegressionScores",
     "Seqeval",
     "Squad",
+    "compute_class_metrics",
     "compute_classification_metrics",
     "compute_correlation_metrics",
     "compute_multi_label_metrics",
     "compute_regression_metrics",
     "compute_squad_metrics",
     "compute_tagging_metrics",
+    "compute_type_metrics",
 ]

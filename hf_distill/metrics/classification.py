@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import datasets
@@ -70,6 +70,50 @@ def compute_classification_metrics(predictions: ArrayLike, references: ArrayLike
         "f1_weighted": float(f1_score(true, predicted, average="weighted", zero_division=0)),
         "precision_macro": float(precision_score(true, predicted, average="macro", zero_division=0)),
         "recall_macro": float(recall_score(true, predicted, average="macro", zero_division=0)),
+    }
+
+
+def compute_class_metrics(
+    predictions: ArrayLike, references: ArrayLike, names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Compute F1, precision, recall and support of each class, or of each label where any number of them is right.
+
+    Args:
+        predictions (`ArrayLike` of shape `(rows,)` or `(rows, labels)`): Predicted class of each row, or 1 for each
+            predicted label and 0 for the others.
+        references (`ArrayLike` of the same shape): What is right; rows with -100 are left out.
+        names (`Sequence[str]`): Name of each class.
+
+    Returns:
+        `dict[str, dict[str, float]]`: `f1`, `precision` and `recall`, in [0, 1], and `support`, the number of rows of
+        the class, by its name.
+
+    Example:
+
+    ```py
+    >>> from hf_distill.metrics import compute_class_metrics
+    >>> compute_class_metrics(predictions=[0, 1, 1], references=[0, 1, 0], names=["no", "yes"])["no"]["recall"]
+    0.5
+    ```
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    predicted, true = np.asarray(predictions), np.asarray(references)
+    known = true != IGNORED_LABEL if true.ndim == 1 else (true != IGNORED_LABEL).all(1)
+    scores = precision_recall_fscore_support(
+        true[known].astype(int), predicted[known].astype(int), labels=range(len(names)), zero_division=0
+    )
+    return by_class(names, *scores)
+
+
+def by_class(
+    names: Sequence[str], precision: ArrayLike, recall: ArrayLike, f1: ArrayLike, support: ArrayLike
+) -> dict[str, dict[str, float]]:
+    """Put the scores of classes, as scikit-learn and seqeval return them, under the names of the classes."""
+    return {
+        name: {"f1": float(f1[place]), "precision": float(precision[place]), "recall": float(recall[place])}
+        | {"support": int(support[place])}
+        for place, name in enumerate(names)
     }
 
 

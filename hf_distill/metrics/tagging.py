@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import datasets
 import evaluate
 
+from hf_distill.metrics.classification import by_class
 from hf_distill.metrics.in_memory import InMemoryMetric
 
 _CITATION = """\
@@ -66,6 +67,42 @@ def compute_tagging_metrics(
         "f1": float(f1),
         "accuracy": float(accuracy_score(true, predicted)),
     }
+
+
+def compute_type_metrics(
+    predictions: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
+) -> dict[str, dict[str, float]]:
+    """Compute F1, precision, recall and support of each type of entities.
+
+    Args:
+        predictions (`Sequence[Sequence[str]]`): Predicted tags of each sentence, such as `["B-PER", "I-PER", "O"]`.
+        references (`Sequence[Sequence[str]]`): True tags of each sentence, as many as predicted.
+
+    Returns:
+        `dict[str, dict[str, float]]`: `f1`, `precision` and `recall`, in [0, 1], and `support`, the number of true
+        entities, by type.
+
+    Raises:
+        ValueError: If there is no tag at all, or the numbers of sentences or of tags do not match.
+
+    Example:
+
+    ```py
+    >>> from hf_distill.metrics import compute_type_metrics
+    >>> compute_type_metrics(predictions=[["B-PER", "O"]], references=[["B-PER", "B-LOC"]])["LOC"]["recall"]
+    0.0
+    ```
+    """
+    from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
+
+    _check_tags(predictions, references)
+    predicted = [list(sentence) for sentence in predictions]
+    true = [list(sentence) for sentence in references]
+    # seqeval has the types in this order.
+    types = sorted({entity[0] for tags in (predicted, true) for entity in get_entities(tags)})
+    if not types:
+        return {}
+    return by_class(types, *precision_recall_fscore_support(true, predicted, average=None, zero_division=0))
 
 
 class Seqeval(InMemoryMetric):

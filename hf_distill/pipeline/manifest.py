@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +16,13 @@ from filelock import FileLock, Timeout
 from hf_distill.errors import InputError
 from hf_distill.files import write_atomically
 from hf_distill.processes import from_main, processes
+from hf_distill.versions import versions
 
 RECIPE_FILE = "recipe.yaml"
 MANIFEST_FILE = "manifest.json"
 LOCK_FILE = ".lock"
 PATIENCE = 60
 """Seconds that a start waits for another one on the same folder, which may be writing its last checkpoint."""
-PACKAGES = (
-    "hf-distill", "torch", "transformers", "datasets", "accelerate", "evaluate", "huggingface_hub", "optimum",
-    "optimum-onnx", "onnxruntime",
-)  # fmt: skip
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that a result depends on."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def fingerprint(content: Any) -> str:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,13 +14,17 @@ import torch
 
 from hf_distill.errors import InputError
 from hf_distill.evaluation.latency import measure_latency
-from hf_distill.evaluation.plots import plot_comparison
+from hf_distill.evaluation.losses import PICTURE_FILE as LOSS_PICTURE
+from hf_distill.evaluation.losses import plot_losses, read_losses
+from hf_distill.evaluation.plots import PICTURE_FILE, plot_comparison
 from hf_distill.evaluation.predict import ForwardFunction, forward_function, predict
 from hf_distill.evaluation.report import write_report
 from hf_distill.pipeline.context import Context
+from hf_distill.pipeline.facts import LEARNING_STAGES, training_facts
 from hf_distill.pipeline.sections import QuantizationSection
 from hf_distill.processes import processes
 from hf_distill.quantization import find_backend
+from hf_distill.versions import processor_name, versions
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +65,8 @@ def evaluate_run(context: Context) -> dict[str, Any]:
             "latency_ms": latencies[name],
             "rows_per_second": _throughput(latencies[name]),
         }
+        of_classes = task.score_classes(predictions[name], references, context.data.names)
+        report[name] |= {"per_class": of_classes} if of_classes else {}
         report[name]["agreement_with_teacher"] = task.agreement(predictions[name], predictions["teacher"])
     for section in context.recipe.quantization:
         name = f"quantized/{section.backend}"
@@ -76,11 +81,15 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         **({"data": context.data.counts} if context.data.counts else {}),
         "seed": context.seed,
         "threads": torch.get_num_threads(),
-        "hardware": _processor(),
+        "hardware": processor_name(),
+        "training": training_facts(context.run),
+        "versions": versions(),
     }
     folder = context.run.folder / "report"
     write_report(report, folder)
-    plot_comparison({context.run.folder.name: report}, folder / "comparison.png")
+    losses = read_losses(folder)
+    plot_losses([losses[stage] for stage in LEARNING_STAGES if stage in losses], folder / LOSS_PICTURE)
+    plot_comparison({context.run.folder.name: report}, folder / PICTURE_FILE)
     return report
 
 
@@ -177,12 +186,3 @@ def _memory(model: torch.nn.Module) -> int:
 def size_on_disk(folder: Path) -> int:
     """Return the bytes of a model's weights."""
     return sum(file.stat().st_size for pattern in WEIGHT_FILES for file in folder.glob(pattern))
-
-
-def _processor() -> str:
-    cpu_info = Path("/proc/cpuinfo")
-    if cpu_info.is_file():
-        for line in cpu_info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

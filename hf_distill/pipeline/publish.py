@@ -18,7 +18,7 @@ from hf_distill.pipeline.manifest import RECIPE_FILE, Run
 from hf_distill.pipeline.measure import size_on_disk
 from hf_distill.pipeline.recipe import load_recipe, parse_publish
 from hf_distill.pipeline.sections import PublishSection
-from hf_distill.publishing.card import CardContents, render_card
+from hf_distill.publishing.card import render_card
 from hf_distill.publishing.checks import check_contents, check_model, loaded
 from hf_distill.publishing.leaks import files_of, publishable
 from hf_distill.publishing.recordings import recording_repository
@@ -34,6 +34,7 @@ RECORDING = "recording"
 QUANTIZED = "quantized/"
 FOLDERS = {"onnxruntime": "onnx"}
 """What others call the folder of a backend's model within the repository of its student."""
+METRICS = "report/metrics.json"
 NO_BACKEND = "none"
 """Nothing is quantized here: backends that are not installed are no hindrance."""
 
@@ -89,13 +90,16 @@ def publish_run(context: Context, section: PublishSection, announce: Announce = 
     settings = {"message": section.message} if section.message is not None else {}
     options = UploadOptions(section.private, section.revision, section.tag, section.pull_request, **settings)
     with scratch_folder(context.run.folder / "publish") as aside:
-        repositories = _repositories(context, section)
+        folders = _folders(context, section)
+        repositories = _repositories(context, section, folders)
         for number, (name, repository) in enumerate(repositories.items()):
             announce(f"checking {name}")
             check_contents(repository)
             if name != RECORDING:
-                repositories[name] = repository.copied(aside / str(number))
-                _check_models(context, name, aside / str(number), section)
+                copy = aside / str(number)
+                repositories[name] = repository.copied(copy)
+                for key, folder in {name: "", **(folders if name == STUDENT else {})}.items():
+                    _check_model(context, key, copy / folder)
         addresses = {}
         for name, repository in repositories.items():
             announce(f"publishing {name} as {repository.repo_id}")
@@ -126,81 +130,51 @@ def check_token() -> None:
         raise InputError("publish: there is no token; log in with hf auth login, or set HF_TOKEN")
 
 
-def _repositories(context: Context, section: PublishSection) -> dict[str, Repository]:
+def _folders(context: Context, section: PublishSection) -> dict[str, str]:
+    """The folders of quantized models in the student's repository, by their names in the report."""
+    if section.quantized != "same":
+        return {}
+    backends = {key: key.removeprefix(QUANTIZED) for key in read_report(context.run.folder) if QUANTIZED in key}
+    return {key: FOLDERS.get(backend, backend) for key, backend in backends.items()}
+
+
+def _repositories(context: Context, section: PublishSection, folders: Mapping[str, str]) -> dict[str, Repository]:
     """What is published, in order, by its name."""
-    repo_id = section.repo_id
-    names = {STUDENT: repo_id}
-    for key, contents in card_contents(context, names).items():
-        if key != STUDENT:
-            own = f"{repo_id.rpartition('/')[0]}/{contents.model_name}"
-            names[key] = own if section.quantized == "separate" else repo_id
-    cards = {
-        key: replace(contents, license=section.license or contents.license, recipe=context.recipe.to_shared_yaml())
-        for key, contents in card_contents(context, names).items()
+    repo_id, owner = section.repo_id, section.repo_id.rpartition("/")[0]
+    names = {
+        key: repo_id if key == STUDENT else f"{owner}/{contents.model_name}"
+        for key, contents in card_contents(context, {STUDENT: repo_id}, folders).items()
     }
-    files = _files_in_one(context, cards) if section.quantized == "same" else _files_apart(context, cards)
-    repositories = {key: Repository(names[key], found, replaced=MODEL_FILES) for key, found in files.items()}
+    repositories = {}
+    for key, contents in card_contents(context, names, folders).items():
+        card = replace(contents, license=section.license or contents.license, recipe=context.recipe.to_shared_yaml())
+        files = _model_files(context, key, f"{render_card(card)}\n")
+        if key == STUDENT:
+            files |= _run_files(context)
+            for other, folder in folders.items():
+                within = _model_files(context, other)
+                files |= {f"{folder}/{path}": content for path, content in within.items()}
+        repositories[key] = Repository(names[key], files, replaced=MODEL_FILES)
     if section.recording:
         repositories[RECORDING] = _recording(context, f"{repo_id}-recording", section.license)
     return repositories
 
 
-def _files_apart(context: Context, cards: Mapping[str, CardContents]) -> dict[str, dict[str, Path | bytes]]:
-    """The files of each model's repository."""
-    return {
-        key: {**_model_files(context, key, contents), **(_run_files(context) if key == STUDENT else {})}
-        for key, contents in cards.items()
-    }
-
-
-def _files_in_one(context: Context, cards: Mapping[str, CardContents]) -> dict[str, dict[str, Path | bytes]]:
-    """The files of one repository with a folder for each quantized model."""
-    within = {key: _code_of_folder(contents, _folder_of(key)) for key, contents in cards.items() if key != STUDENT}
-    student = cards[STUDENT]
-    codes = [f"# The model in the folder {_folder_of(key)}:\n{code}" for key, code in within.items()]
-    student = replace(student, loading_code="\n\n".join([student.loading_code or "", *codes]))
-    files = {**_model_files(context, STUDENT, student), **_run_files(context)}
-    for key, code in within.items():
-        of_it = _model_files(context, key, replace(cards[key], loading_code=code))
-        files |= {f"{_folder_of(key)}/{path}": content for path, content in of_it.items()}
-    return {STUDENT: files}
-
-
-def _folder_of(key: str) -> str:
-    backend = key.removeprefix(QUANTIZED)
-    return FOLDERS.get(backend, backend)
-
-
-def _code_of_folder(contents: CardContents, folder: str) -> str:
-    """The code that runs a quantized model, for one that lies in a folder of a repository."""
-    repo_id = contents.base_model
-    code = (contents.loading_code or "").replace(f'"{repo_id}"', "folder")
-    return (
-        "from huggingface_hub import snapshot_download\n\n"
-        f'folder = snapshot_download("{repo_id}", allow_patterns="{folder}/*") + "/{folder}"\n\n{code}'
-    )
-
-
-def _model_files(context: Context, key: str, contents: CardContents) -> dict[str, Path | bytes]:
-    """The files of a model, with its card and the pictures that the card shows."""
-    card = f"{render_card(contents)}\n"
-    files: dict[str, Path | bytes] = {CARD_FILE: card.encode()}
-    files |= {name: file for name, file in files_of(context.run.folder / key).items() if name != CARD_FILE}
-    for picture in sorted((context.run.folder / "report").glob("*.png")):
-        if f"report/{picture.name}" in card:
-            files[f"report/{picture.name}"] = picture
+def _model_files(context: Context, key: str, card: str | None = None) -> dict[str, Path | bytes]:
+    """The files of a model and, if it has one, its card with the pictures in it."""
+    folder, report = context.run.folder / key, context.run.folder / "report"
+    files = {name: file for name, file in files_of(folder).items() if name != CARD_FILE}
+    if card is not None:
+        pictures = {f"report/{path.name}": path for path in sorted(report.glob("*.png"))}
+        files |= {CARD_FILE: card.encode(), **{name: path for name, path in pictures.items() if name in card}}
     return files
 
 
 def _run_files(context: Context) -> dict[str, Path | bytes]:
-    """What tells of the whole run: its recipe and its report."""
-    report = context.run.folder / "report"
-    pictures = {f"report/{path.name}": path for path in sorted(report.glob("*.png"))}
-    metrics = "report/metrics.json"
+    """What tells of the whole run: its recipe and what was measured."""
     return {
         RECIPE_FILE: redact_yaml(context.recipe.to_shared_yaml()).encode(),
-        metrics: publishable(metrics, context.run.folder / metrics),
-        **pictures,
+        METRICS: publishable(METRICS, context.run.folder / METRICS),
     }
 
 
@@ -211,28 +185,23 @@ def _recording(context: Context, repo_id: str, license: str | None) -> Repositor
     return recording_repository(folder, repo_id, license)
 
 
-def _check_models(context: Context, name: str, folder: Path, section: PublishSection) -> None:
-    """Load the models of a repository's copy, and compare them with what was measured."""
-    report = read_report(context.run.folder)
-    if name == STUDENT:
-        check_model(folder, context.task.model_class.from_pretrained)
-    quantized = {name: folder} if name != STUDENT else {}
-    if section.quantized == "same":
-        quantized = {key: folder / _folder_of(key) for key in report if key.startswith(QUANTIZED)}
-    models = {**({STUDENT: folder} if name == STUDENT else {}), **quantized}
-    for key, place in models.items():
-        loaded(f"what makes the inputs of {key}", lambda place=place: context.task.load_processor(place))
-        size = size_on_disk(place)
-        if size != report[key]["size_bytes"]:
-            raise InputError(
-                f"{key}: has {size:,} bytes of weights, and {report[key]['size_bytes']:,} were measured; measure it "
-                "again with hf-distill evaluate"
-            )
-    for key, place in quantized.items():
-        backend = find_backend(key.removeprefix(QUANTIZED))
-        try:
-            backend.check()
-        except InputError as error:
-            logger.warning("%s is published without having been loaded here: %s", key, str(error).partition(";")[0])
-            continue
-        loaded(key, lambda backend=backend, place=place: backend.load(place, context.task))
+def _check_model(context: Context, key: str, folder: Path) -> None:
+    """Load the copy of a model, and see whether it is the one that was measured."""
+    task, measured = context.task, read_report(context.run.folder)[key]["size_bytes"]
+    loaded(f"what makes the inputs of {key}", lambda: task.load_processor(folder))
+    size = size_on_disk(folder)
+    if size != measured:
+        raise InputError(
+            f"{key}: has {size:,} bytes of weights, and {measured:,} were measured; measure it again with hf-distill "
+            "evaluate"
+        )
+    if key == STUDENT:
+        check_model(folder, task.model_class.from_pretrained)
+        return
+    backend = find_backend(key.removeprefix(QUANTIZED))
+    try:
+        backend.check()
+    except InputError as error:
+        logger.warning("%s is published without having been loaded here: %s", key, str(error).partition(";")[0])
+    else:
+        loaded(key, lambda: backend.load(folder, task))

@@ -17,6 +17,7 @@ from hf_distill.errors import InputError, nearest_name
 from hf_distill.pipeline.sections import (
     DEFAULT_BACKEND,
     BaselineSection,
+    CardSection,
     DatasetSection,
     EvaluationSection,
     FinishingSection,
@@ -67,6 +68,7 @@ class Recipe(Section):
     )
     quantization: list[QuantizationSection] = Field(default_factory=list)
     publish: PublishSection | None = Field(None, description="Publish the run on the Hub at its end; null: do not.")
+    card: CardSection = Field(default_factory=CardSection)
 
     @model_validator(mode="before")
     @classmethod
@@ -179,6 +181,9 @@ def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         recipe = Recipe.model_validate(content)
         for place, section in enumerate(recipe.quantization):
             section.check(f"quantization.{place}")
+        recipe.card.check()
+        if recipe.publish is not None:
+            recipe.publish.check("publish.")
         _check_training(recipe)
         if recipe.general is not None:
             # Imported here: it is made of stages, which read recipes.
@@ -241,9 +246,11 @@ def parse_publish(recipe: Recipe, changes: dict[str, Any]) -> PublishSection:
     """
     content = recipe.publish.model_dump() if recipe.publish is not None else {}
     try:
-        return PublishSection.model_validate({**content, **changes})
+        section = PublishSection.model_validate({**content, **changes})
     except ValidationError as error:
         raise InputError(_explain(error, PublishSection)) from error
+    section.check()
+    return section
 
 
 def read_changes(overrides: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from hf_distill.errors import InputError
 from hf_distill.hub_names import check_repo_id
-from hf_distill.publishing.licenses import LICENSES
+from hf_distill.publishing.metadata import check_languages, check_license
 from hf_distill.quantization import QuantizationOptions, find_backend
 
 DEFAULT_BACKEND = "onnxruntime"
@@ -198,6 +198,32 @@ class BaselineSection(Section):
     )
 
 
+class CardSection(Section):
+    """What the model cards say that the run cannot know."""
+
+    license: str | None = Field(
+        None,
+        description="The Hub's name of the student's licence, such as apache-2.0; by default that of the checkpoint "
+        "whose weights it starts from, where its card is here.",
+    )
+    language: str | list[str] | None = Field(
+        None,
+        description="ISO 639 codes of the data's languages, such as en; by default those of the data set's card, "
+        "where that is here.",
+    )
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages, in a list."""
+        return [self.language] if isinstance(self.language, str) else self.language or []
+
+    def check(self) -> None:
+        """Raise an [`InputError`] if the Hub does not know the licence or a language."""
+        check_languages(self.languages, "card.language")
+        if self.license is not None:
+            check_license(self.license, "card.license")
+
+
 class EvaluationSection(Section):
     """How the models are measured."""
 
@@ -268,14 +294,8 @@ class PublishSection(Section):
     license: str | None = Field(None, description="The Hub's name of the licence, such as apache-2.0.")
     message: str | None = Field(None, description="What the commits say.")
 
-    @field_validator("license")
-    @classmethod
-    def _known_license(cls, license: str | None) -> str | None:
-        if license is not None and license.lower() not in LICENSES:
-            raise ValueError("is none of the Hub's names of licences, such as apache-2.0, mit or other")
-        return license.lower() if license is not None else None
-
-    @model_validator(mode="after")
-    def _check_names(self) -> PublishSection:
-        check_repo_id(self.repo_id)
-        return self
+    def check(self, place: str = "") -> None:
+        """Raise an [`InputError`] if the Hub has no such names; `place` is what stands before a key's name."""
+        check_repo_id(self.repo_id, f"{place}repo_id")
+        if self.license is not None:
+            self.license = check_license(self.license, f"{place}license")

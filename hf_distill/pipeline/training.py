@@ -14,7 +14,9 @@ from transformers import PreTrainedModel, TrainerCallback
 
 from hf_distill.checkpoints import newest_checkpoint
 from hf_distill.compatibility import forget_earlier_arguments, training_fields, write_tensorboard_to
+from hf_distill.energy import measured_energy
 from hf_distill.errors import InputError
+from hf_distill.evaluation.losses import losses_of, note_losses
 from hf_distill.files import folder_written_aside
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.pipeline.context import Context
@@ -22,6 +24,7 @@ from hf_distill.processes import from_main, processes
 from hf_distill.tasks import Task
 from hf_distill.trainer import DistillationTrainer
 from hf_distill.training_args import DistillationTrainingArguments
+from hf_distill.versions import training_hardware
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +115,8 @@ def train(
         during (`AbstractContextManager`, *optional*): What holds while it is trained, and not of the model as written.
 
     Returns:
-        `dict[str, Any]`: What the manifest says: optimizer steps, training rows and objectives.
+        `dict[str, Any]`: What the manifest says: optimizer steps, training rows, objectives, hardware and, where it
+        is known, energy.
     """
     checkpoints = context.run.checkpoints(stage, inputs)
     if context.recipe.training.get("bf16") == "auto" and processes().is_main_process:
@@ -143,14 +147,18 @@ def train(
     checkpoint = from_main(newest_checkpoint(checkpoints) if processes().is_main_process else None)
     if checkpoint is not None and processes().is_main_process:
         logger.warning("Continuing %s from %s", stage, checkpoint.name)
-    with during or nullcontext():
+    with during or nullcontext(), measured_energy() as energy:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     _write_model(trainer, context.run.folder / stage, task)
     if processes().is_main_process:
+        note_losses(context.run.folder / "report", stage, losses_of(trainer.state.log_history))
         context.run.remove_checkpoints(stage)
     # As the trainer has them: a layer map that was measured is told.
     objectives = [objective.to_dict() for objective in trainer.objectives]
-    return {"steps": trainer.state.global_step, "train_rows": len(rows), "objectives": objectives}
+    told = {"steps": trainer.state.global_step, "train_rows": len(rows), "objectives": objectives}
+    told["hardware"] = training_hardware(args.device, args.world_size)
+    # Of a training that goes on, this start has seen a part.
+    return {**told, "energy": energy} if energy and checkpoint is None else told
 
 
 def _write_model(trainer: DistillationTrainer, folder: Path, task: Task) -> None:

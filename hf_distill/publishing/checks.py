@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from hf_distill.errors import InputError
 from hf_distill.features.projections import FILE_NAME as PROJECTIONS_FILE
 from hf_distill.publishing.leaks import leaks_of
-from hf_distill.publishing.licenses import LICENSES
+from hf_distill.publishing.metadata import LANGUAGE, LICENSES
 from hf_distill.publishing.repository import CARD_FILE, Repository, read_content
 
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".msgpack", ".h5"})
@@ -26,7 +26,6 @@ PICKLE_STARTS = re.compile(rb"\x80[\x02-\x05]|PK\x03\x04.{26}[^\0]{1,60}/data\.p
 OF_TRAINING = ("optimizer*", "scheduler*", "scaler*", "rng_state*", "trainer_state.json", PROJECTIONS_FILE)
 CHECKPOINT = re.compile(r"(?:last-)?checkpoint(?:-\d+)?")
 RELATIONS = frozenset({"adapter", "merge", "quantized", "finetune"})
-LANGUAGE = re.compile(r"[a-z]{2,3}|code|multilingual")
 CARDS: dict[str, type[RepoCard]] = {"model": ModelCard, "dataset": DatasetCard}
 
 

@@ -11,18 +11,20 @@ from typing import Any
 from huggingface_hub import DatasetCard, DatasetCardData, HfApi
 
 from hf_distill.errors import InputError
+from hf_distill.escaping import Markdown
 from hf_distill.hub_names import check_repo_id
 from hf_distill.knowledge.columns import ROW_COLUMN, Column
 from hf_distill.knowledge.fetch import FILES, SHARDS
 from hf_distill.knowledge.recorded import RecordedTeacher
 from hf_distill.knowledge.shards import RECORDING_FILE
-from hf_distill.publishing.card import hub_id, objective_text
 from hf_distill.publishing.checks import check_contents
+from hf_distill.publishing.metadata import hub_id
 from hf_distill.publishing.patience import patiently
 from hf_distill.publishing.redaction import TOKEN, redact
+from hf_distill.publishing.rendering import render_template
 from hf_distill.publishing.repository import CARD_FILE, Repository
+from hf_distill.publishing.texts import objective_text
 from hf_distill.publishing.upload import UploadOptions, full_repo_id, upload
-from hf_distill.resources import resource_path
 
 LABEL_NAMES = ("id2label", "label2id")
 SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
@@ -144,9 +146,9 @@ def render_recording_card(content: Mapping[str, Any], repo_id: str, license: str
         configs=[{"config_name": "default", "data_files": [{"split": "train", "path": SHARDS}]}],
     )
     columns = [Column(**column) for column in content["columns"]]
-    return DatasetCard.from_template(
+    text = render_template(
+        "recording.md",
         metadata,
-        template_path=str(resource_path("model_cards") / "recording.md"),
         repo_id=repo_id,
         name=repo_id.rpartition("/")[2],
         teacher=content["teacher"]["path"],
@@ -163,10 +165,11 @@ def render_recording_card(content: Mapping[str, Any], repo_id: str, license: str
         precision=content["precision"],
         compression="; ".join(f"{key} {value}" for key, value in content["compression"].items()),
         objectives=[objective_text(objective) for objective in content["objectives"]],
-        objectives_code=[repr(objective) for objective in content["objectives"]],
+        objectives_code=[Markdown(repr(objective)) for objective in content["objectives"]],
         columns=[_described(column, content) for column in columns],
         has_states=any(column.kind != "logits" for column in columns),
     )
+    return DatasetCard(text)
 
 
 def _read_recording(folder: Path) -> dict[str, Any]:

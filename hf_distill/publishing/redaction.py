@@ -32,7 +32,7 @@ def redact(value: Any) -> Any:
         {'model': 'my teacher', 'note': 'see first now'}
     """
     if isinstance(value, Mapping):
-        return {redact(key): redact(item) for key, item in value.items() if str(key).lower() not in SECRET_KEYS}
+        return {redact(key): redact(item) for key, item in value.items() if not _is_secret(key, item)}
     if isinstance(value, list | tuple):
         return [redact(item) for item in value]
     return _redact_text(value) if isinstance(value, str) else value
@@ -56,6 +56,11 @@ def redact_yaml(text: str) -> str:
     if not isinstance(document, dict | list):
         return _redact_text(text)
     return yaml.safe_dump(redact(document), sort_keys=False, allow_unicode=True, width=110)
+
+
+def _is_secret(key: Any, value: Any) -> bool:
+    # A class of entities may be called so as well, and has scores.
+    return str(key).lower() in SECRET_KEYS and not isinstance(value, Mapping)
 
 
 def _redact_text(text: str) -> str:

@@ -166,5 +166,12 @@ class QuantizationBackend(ABC):
         """Load what was written."""
 
     @abstractmethod
-    def loading_code(self, name: str, task: Task) -> str:
-        """Return the Python lines with which a reader of the card loads and runs the model called `name`."""
+    def loading_code(self, name: str, task: Task, subfolder: str | None = None) -> str:
+        """
+        Return the Python lines with which a reader of the card loads and runs a model.
+
+        Args:
+            name (`str`): Its folder or id.
+            task ([`Task`]): The task.
+            subfolder (`str`, *optional*): Where in it the model is, if what makes its inputs is of the student there.
+        """

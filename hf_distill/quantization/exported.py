@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from transformers import PretrainedConfig
 
+from hf_distill.escaping import python_string
 from hf_distill.quantization.base import QuantizationBackend
 from hf_distill.tasks import Task
 
@@ -26,13 +27,14 @@ class ExportingBackend(QuantizationBackend):
     loading_arguments: ClassVar[str] = ""
     """What a reader of the card gives to the class beside the model's name."""
 
-    def loading_code(self, name: str, task: Task) -> str:
-        """Return the Python lines that load and run the model."""
-        model_class = self._class_name(task)
+    def loading_code(self, name: str, task: Task, subfolder: str | None = None) -> str:
+        """Return the Python lines that load and run the model; see [`QuantizationBackend.loading_code`]."""
+        model_class, quoted = self._class_name(task), python_string(name)
+        where = f", subfolder={python_string(subfolder)}" if subfolder else ""
         return (
             f"from {self.library} import {model_class}\n"
             f"from transformers import {task.imports}\n\n"
-            f'model = {model_class}.from_pretrained("{name}"{self.loading_arguments})\n' + task.usage(f'"{name}"')
+            f"model = {model_class}.from_pretrained({quoted}{where}{self.loading_arguments})\n" + task.usage(quoted)
         )
 
     def model_class(self, task: Task) -> Any:

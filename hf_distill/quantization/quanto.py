@@ -17,6 +17,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
 
 from hf_distill.compatibility import WEIGHTS_BY_THEIR_NAMES
 from hf_distill.errors import InputError
+from hf_distill.escaping import python_string
 from hf_distill.features.inputs import input_names, select_inputs, without_labels
 from hf_distill.quantization.base import QuantizableModel, QuantizationBackend, QuantizationOptions
 from hf_distill.quantization.body import NO_PRODUCTS, multiplies, products_of_body
@@ -80,8 +81,9 @@ class QuantoBackend(QuantizationBackend):
         model.tie_weights()
         return model.eval()
 
-    def loading_code(self, name: str, task: Task) -> str:
-        """Return the Python lines that load and run the model."""
+    def loading_code(self, name: str, task: Task, subfolder: str | None = None) -> str:
+        """Return the Python lines that load and run the model; see [`QuantizationBackend.loading_code`]."""
+        where = f", subfolder={python_string(subfolder)}" if subfolder else ""
         return (
             "import json\n\n"
             "from accelerate import init_empty_weights\n"
@@ -89,11 +91,11 @@ class QuantoBackend(QuantizationBackend):
             "from safetensors.torch import load_file\n"
             f"from transformers import AutoConfig, {task.auto_model}, {task.imports}\n"
             "from transformers.utils import cached_file\n\n"
-            f'name = "{name}"\n'
+            f"name = {python_string(name)}\n"
             "with init_empty_weights():\n"
             f"    model = {task.auto_model}.from_config(AutoConfig.from_pretrained(name))\n"
-            f'with open(cached_file(name, "{MAP_FILE}")) as file:\n'
-            f'    requantize(model, load_file(cached_file(name, "{WEIGHT_FILE}")), json.load(file))\n'
+            f'with open(cached_file(name, "{MAP_FILE}"{where})) as file:\n'
+            f'    requantize(model, load_file(cached_file(name, "{WEIGHT_FILE}"{where})), json.load(file))\n'
             "model.tie_weights()\n"
             "model.eval()\n" + task.usage("name")
         )

@@ -15,6 +15,7 @@ from datasets import Dataset, DatasetDict
 from transformers import BatchEncoding, EvalPrediction, PretrainedConfig
 
 from hf_distill.errors import InputError, nearest_name
+from hf_distill.escaping import python_string
 from hf_distill.features.heads import Head, head_of, read_logits
 
 Processor = Any
@@ -176,12 +177,13 @@ class Task(ABC):
 
     def loading_code(self, name: str) -> str:
         """Return the Python lines that load a checkpoint and run it; `name` is its folder or id."""
+        quoted = python_string(name)
         if self.has_pipeline:
-            return f'from transformers import pipeline\n\npredict = pipeline("{self.pipeline_tag}", model="{name}")\n'
+            return f'from transformers import pipeline\n\npredict = pipeline("{self.pipeline_tag}", model={quoted})\n'
         return (
             f"from transformers import {self.auto_model}, {self.imports}\n\n"
-            f'model = {self.auto_model}.from_pretrained("{name}")\n'
-        ) + self.usage(f'"{name}"')
+            f"model = {self.auto_model}.from_pretrained({quoted})\n"
+        ) + self.usage(quoted)
 
     def select_columns(self, data: DatasetDict) -> DatasetDict:
         """
@@ -297,6 +299,18 @@ class Task(ABC):
         Returns:
             `dict[str, float]`: Metrics by name, `primary_metric` among them.
         """
+
+    def score_classes(
+        self, answers: Sequence[Any], references: Sequence[Any], names: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """
+        Compare what was predicted with what is right, class by class; see [`Task.score`].
+
+        Returns:
+            `dict[str, dict[str, float]]`: `f1`, `precision`, `recall` and `support` (how many there are) of each
+            class, by its name; here none, as where there are no classes.
+        """
+        return {}
 
     @abstractmethod
     def references(self, rows: Dataset) -> list[Any]:

@@ -15,7 +15,7 @@ from transformers import EvalPrediction, PretrainedConfig
 from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.features.units import IGNORED_LABEL
-from hf_distill.metrics import compute_multi_label_metrics
+from hf_distill.metrics import compute_class_metrics, compute_multi_label_metrics
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 from hf_distill.tasks.spread import SpreadColumnTask
 from hf_distill.tasks.text_classification import TextClassification
@@ -109,6 +109,12 @@ class MultiLabelTextClassification(SpreadColumnTask, TextClassification):
     ) -> dict[str, float]:
         """Return micro and macro F1, micro precision and recall, and the accuracy of whole rows."""
         return compute_multi_label_metrics(answers, references)
+
+    def score_classes(
+        self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """Return F1, precision, recall and support of each label; see [`Task.score_classes`]."""
+        return compute_class_metrics(answers, references, names)
 
     def compute_metrics(self, prediction: EvalPrediction, names: Sequence[str]) -> dict[str, float]:
         """Score what [`~transformers.Trainer`] gathered in an evaluation during training."""

@@ -10,7 +10,7 @@ import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Value
 
 from hf_distill.features.units import IGNORED_LABEL
-from hf_distill.metrics import compute_classification_metrics
+from hf_distill.metrics import compute_class_metrics, compute_classification_metrics
 from hf_distill.tasks.base import Task
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
@@ -60,7 +60,14 @@ class OneLabelTask(Task):
         self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
     ) -> dict[str, float]:
         """Return accuracy, macro and weighted F1, and macro precision and recall."""
-        return compute_classification_metrics(
-            [int(np.ravel(label)[0]) for label in answers if np.size(label)],
-            [int(np.ravel(label)[0]) for label in references if np.size(label)],
-        )
+        return compute_classification_metrics(_ids(answers), _ids(references))
+
+    def score_classes(
+        self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """Return F1, precision, recall and support of each class; see [`Task.score_classes`]."""
+        return compute_class_metrics(_ids(answers), _ids(references), names) if names else {}
+
+
+def _ids(labels: Sequence[np.ndarray]) -> list[int]:
+    return [int(np.ravel(label)[0]) for label in labels if np.size(label)]

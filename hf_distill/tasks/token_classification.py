@@ -14,7 +14,7 @@ from transformers import DataCollatorForTokenClassification, PreTrainedTokenizer
 
 from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_LABEL, PREDICTION_MASK
-from hf_distill.metrics import compute_tagging_metrics
+from hf_distill.metrics import compute_tagging_metrics, compute_type_metrics
 from hf_distill.tasks.base import CUT, PADDING_MULTIPLE, Processor, Task, was_cut
 from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
@@ -112,10 +112,17 @@ class TokenClassification(Task):
         self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
     ) -> dict[str, float]:
         """Return precision, recall and F1 of whole entities, and the accuracy of tags."""
-        return compute_tagging_metrics(
-            [[names[label] for label in row] for row in answers],
-            [[names[label] for label in row] for row in references],
-        )
+        return compute_tagging_metrics(_tags(answers, names), _tags(references, names))
+
+    def score_classes(
+        self, answers: Sequence[np.ndarray], references: Sequence[np.ndarray], names: Sequence[str]
+    ) -> dict[str, dict[str, float]]:
+        """Return F1, precision, recall and support of each type of entities; see [`Task.score_classes`]."""
+        return compute_type_metrics(_tags(answers, names), _tags(references, names))
+
+
+def _tags(rows: Sequence[np.ndarray], names: Sequence[str]) -> list[list[str]]:
+    return [[names[label] for label in row] for row in rows]
 
 
 class _TokenCollator(DataCollatorForTokenClassification):

@@ -58,15 +58,16 @@ def text_of(table: Any, width: int = 100) -> str:
 
 def test_markdown_of_a_small_report(report):
     assert comparison_markdown(report) == (
-        "| Model | accuracy | loss | Parameters | Size (MB) | Latency, batch 1 (ms) | Latency, batch 32 (ms) "
-        "| Speed-up, batch 1 | Speed-up, batch 32 | Agreement with teacher |\n"
-        "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
-        "| teacher | 0.9300 | 0.2500 | 22.8 M | 91.0 | 12.00 | 300.00 | 1.00x | 1.00x | - |\n"
-        "| baseline | 0.9050 | 0.2500 | 14.4 M | 57.0 | 4.00 | 101.00 | 3.00x | 2.97x | 0.9300 |\n"
-        "| student | 0.9180 | 0.2500 | 14.4 M | 57.0 | 4.00 | 100.00 | 3.00x | 3.00x | 0.9510 |\n"
-        "| quantized/onnxruntime | 0.9170 | 0.2500 | - | 15.0 | 2.00 | 50.00 | 6.00x | 6.00x | 0.9500 |\n"
+        "| Model | accuracy | loss | Score kept | Parameters | Size (MB) | Latency, batch 1 (ms) "
+        "| Latency, batch 32 (ms) | Speed-up, batch 1 | Speed-up, batch 32 | Agreement with teacher |\n"
+        "| :--- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        "| teacher | 0.9300 | 0.2500 | 100.0% | 22.8 M | 91.0 | 12.00 | 300.00 | 1.00x | 1.00x | - |\n"
+        "| baseline | 0.9050 | 0.2500 | 97.3% | 14.4 M | 57.0 | 4.00 | 101.00 | 3.00x | 2.97x | 0.9300 |\n"
+        "| student | 0.9180 | 0.2500 | 98.7% | 14.4 M | 57.0 | 4.00 | 100.00 | 3.00x | 3.00x | 0.9510 |\n"
+        "| quantized/onnxruntime | 0.9170 | 0.2500 | 98.6% | - | 15.0 | 2.00 | 50.00 | 6.00x | 6.00x | 0.9500 |\n"
         "\n"
-        "Scores on 872 rows of the validation split. 1 MB = 1,000,000 bytes. Latency: median (p50) time of one batch. "
+        "Scores on 872 rows of the validation split. Score kept: the share of the teacher's score. 1 MB = 1,000,000 "
+        "bytes. Latency: median (p50) time of one batch. "
         "Speed-up: the teacher's latency divided by the model's. Measured on: Example CPU, 2 threads."
     )
 

@@ -14,7 +14,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from hf_distill.errors import InputError
-from hf_distill.publishing.card import CardContents, hub_id, render_card, write_card
+from hf_distill.publishing.card import CardContents, render_card, write_card
+from hf_distill.publishing.metadata import hub_id
 from hf_distill.publishing.redaction import redact, redact_yaml
 
 CARD_RULES = Path(__file__).parents[1] / "hub" / "card_rules.py"
@@ -47,7 +48,22 @@ def report() -> dict[str, Any]:
         "primary_metric": "accuracy",
         "split": "validation",
         "rows": 872,
+        "seed": 42,
         "hardware": "Example CPU",
+        "versions": {"hf_distill": "0.1.0", "transformers": "5.23.0"},
+        "training": {
+            "objectives": [
+                {"name": "logits_kl", "weight": 1.0, "temperature": 2.0},
+                {"name": "hidden_mse", "weight": 0.5, "layers": [[1, 3], [2, 6]]},
+                {"name": "minilm_v2", "weight": 0.1, "layers": "last"},
+            ],
+            "task_weight": 0.5,
+            "rows": 67_349,
+            "steps": 6_000,
+            "seconds": 1_234.0,
+            "hardware": "2 x Example GPU",
+            "energy": {"kwh": 0.12345, "emissions_kg": 0.0071, "country": "FRA", "source": "codecarbon 3.3.2"},
+        },
     }
 
 
@@ -66,20 +82,10 @@ def student() -> CardContents:
         dataset_id="stanfordnlp/sst2",
         dataset_name="SST-2",
         base_model="google-bert/bert-base-uncased",
-        objectives=[
-            {"name": "logits_kl", "weight": 1.0, "temperature": 2.0},
-            {"name": "hidden_mse", "weight": 0.5, "layers": [[1, 3], [2, 6]]},
-            {"name": "minilm_v2", "weight": 0.1, "layers": "last"},
-        ],
-        task_weight=0.5,
         recipe=RECIPE,
-        versions={"hf_distill": "0.1.0", "transformers": "5.23.0"},
-        train_rows=67_349,
-        training_steps=6_000,
-        training_seconds=1_234.0,
-        seed=42,
         citations={"logits_kl": "Hinton et al. (2015), https://arxiv.org/abs/1503.02531"},
-        figure="comparison.png",
+        comparison_picture="../report/comparison.png",
+        loss_picture="../report/losses.png",
     )
 
 
@@ -161,7 +167,9 @@ def test_unknown_things_are_left_out(bare):
         "pipeline_tag": "text-classification",
         "tags": ["distillation", "hf_distill"],
     }
-    assert not re.search(r"None|Undefined|recipe|Versions|Limitations|Citation|Seed|Steps", card.text)
+    assert not re.search(
+        r"None|Undefined|recipe|Versions|Limitations|Citation|Seed|Steps|Licence|Objective", card.text
+    )
     assert "\n\n\n" not in card.text
 
 
@@ -185,7 +193,12 @@ def test_student_card_says_what_was_done(student):
         "Versions: hf_distill 0.1.0, transformers 5.23.0.",
         "- The scores were measured on the validation split of SST-2 (872 rows); other data may give other scores.",
         "- `logits_kl`: Hinton et al. (2015), https://arxiv.org/abs/1503.02531",
-        "![Score against latency, bubbles as large as the models](comparison.png)",
+        "- Trained on: 2 x Example GPU",
+        "- Energy of the training: 0.123 kWh, 0.0071 kg of CO2 equivalents with the electricity of FRA, estimated by "
+        "codecarbon 3.3.2",
+        "## Licence\n\napache-2.0",
+        "![Score against latency, bubbles as large as the models](../report/comparison.png)",
+        "![The loss and its components over the steps](../report/losses.png)",
     ):
         assert f"\n{line}\n" in f"{text}\n"
 
@@ -223,7 +236,8 @@ def test_no_local_path_and_no_token(request, tmp_path, name):
 
 
 def test_student_card_says_how_many_examples_had_a_label(student):
-    text = render_card(replace(student, labelled_rows=900)).text
+    student.report["training"]["labelled_rows"] = 900
+    text = render_card(student).text
     assert "- Data: SST-2 (67,349 training examples, 900 of them with a label)\n" in text
 
 
