@@ -129,7 +129,7 @@ def answers(repo_id: str, folder: str, texts: list[str], place: int = 0) -> dict
     code = re.findall(r"```python\n(.*?)```", text, re.S)[place]
     published, local = {}, {}
     exec(code, published)
-    exec(re.sub(rf'"{repo_id}"(, subfolder="[^"]*")?', repr(folder), code), local)
+    exec(code.replace(f'"{repo_id}"', repr(folder)), local)
     return {"published": published["predict"](texts), "local": local["predict"](texts)}
 
 

@@ -37,11 +37,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run."""
     folder = tmp_path_factory.mktemp("runs of ada")
     setup = make_setup(folder / "setup")
-    recipe = setup.write(folder / "recipe.yaml", baseline=None, quantization=[{"backend": BACKEND}])
-    try:
-        main(["run", str(recipe), "--output-dir", str(folder / "run")])
-    except SystemExit as stop:
-        assert not stop.code
+    options = {"quantization": [{"backend": BACKEND}], "publish": {"repo_id": "from-recipe", "message": "All"}}
+    recipe = setup.write(folder / "recipe.yaml", baseline=None, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_TOKEN", TOKEN)
+        main(["run", str(recipe), "--output-dir", str(folder / "run"), "--until", "card"])
     return folder / "run"
 
 
@@ -57,6 +57,7 @@ def told(run: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> di
     """What came of a start that was killed at the second repository, and of all that was done after it."""
     folder = tmp_path_factory.mktemp("client")
     publish = ["publish", str(run), "--repo-id", "tester/tiny", "--license", "MIT", "--recording", "--tag", "v1"]
+    publish += ["--message", "Publish"]
     server.hub.add_fault("lfs-batch@2=slow:2")
     process = start("hf_distill", publish, server, folder)
     for _ in range(4000):
@@ -67,6 +68,8 @@ def told(run: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> di
     out, err = process.communicate()
     killed = {"student": held(server, "tester/tiny"), "quantized": held(server, INT8), "out": out + err}
     server.hub.faults.clear()
+    (folder / "local").mkdir()
+    (folder / "local" / FOLDER).symlink_to(run / "quantized" / BACKEND)
     spoilt = run / "student" / "notes.txt"
     same = ["publish", str(run), "--repo-id", "friends/one", "--quantized", "same", "--private"]
     steps = {
@@ -74,10 +77,11 @@ def told(run: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> di
         "third": ("command", {"arguments": publish}),
         "student": ("answers", {"repo_id": "tester/tiny", "folder": str(run / "student"), "texts": TEXTS}),
         "int8": ("answers", {"repo_id": INT8, "folder": str(run / "quantized" / BACKEND), "texts": TEXTS}),
+        "recipe": ("command", {"arguments": ["run", str(run.parent / "recipe.yaml"), "--output-dir", str(run)]}),
         "same": ("command", {"arguments": same}),
         "within": (
             "answers",
-            {"repo_id": "friends/one", "folder": str(run / "quantized" / BACKEND), "texts": TEXTS, "place": 1},
+            {"repo_id": "friends/one", "folder": str(folder / "local"), "texts": TEXTS, "place": 1},
         ),
         "proposed": ("command", {"arguments": ["publish", str(run), "--repo-id", "tester/open", "--pull-request"]}),
         "email": ("write", {"path": str(spoilt), "text": "ask ada@example.org"}),
@@ -105,7 +109,7 @@ def test_a_killed_start_shows_whole_repositories_only_and_is_finished_by_the_sam
     ]
     kinds = {"tester/tiny": "models", INT8: "models", "tester/tiny-recording": "datasets"}
     for name, kind in kinds.items():
-        assert history(server, name, kind=kind) == ["Publish with hf_distill"]
+        assert history(server, name, kind=kind) == ["Publish"]
         assert held(server, name, kind=kind) == held(server, name, "v1", kind=kind)
     assert MODEL_FILE in held(server, INT8)
     assert {"recording.json", "README.md"} <= set(held(server, "tester/tiny-recording", kind="datasets"))
@@ -141,6 +145,13 @@ def test_cards_name_what_was_published_and_tell_nothing_private(told, server, ru
         content = path.read_bytes()
         for private in (TOKEN, str(run), "runs of ada", os.path.expanduser("~") + "/"):
             assert private.encode() not in content, (path, private)
+
+
+def test_the_last_stage_of_a_recipe_that_says_so_publishes(told, server, run):
+    assert told["recipe"]["status"] == 0, told["recipe"]
+    assert history(server, "tester/from-recipe") == history(server, f"tester/from-recipe-int8-{BACKEND}") == ["All"]
+    stage = json.loads((run / "manifest.json").read_text())["stages"]["publish"]
+    assert stage["repositories"]["student"] == f"{server.url}/tester/from-recipe"
 
 
 def test_one_private_repository_holds_all_where_that_is_asked_for(told, server):
