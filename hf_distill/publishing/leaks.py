@@ -15,7 +15,7 @@ from hf_distill.publishing.redaction import TOKEN, URL_CREDENTIALS, redact
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]*\w@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
 SEGMENT = r"[^\s/'\"`,;:()\[\]{}<>|]+"
-PATH = re.compile(rf"(?<![\w/:.<*~-])(?:file://)?(?P<path>(?:/{SEGMENT}){{2,}})|\b[A-Za-z]:\\{1, 2}Users\\")
+PATH = re.compile(rf"(?<![\w/:.<*~-])(?:file://)?(?P<path>(?:/{SEGMENT}){{2,}})|\b[A-Za-z]:\\+Users\\")
 HOMES = frozenset({"home", "Users", "root", "tmp", "private", "mnt"})
 """Where people and programs keep what is theirs; a path there is of some machine, this one or another."""
 OF_EVERY_MACHINE = frozenset({"bin", "dev", "etc", "lib", "proc", "sys", "usr"})
