@@ -165,10 +165,7 @@ def _tagged(api: HfApi, repository: Repository, tag: str | None) -> RepositoryIn
 def _commit(
     api: HfApi, repository: Repository, options: UploadOptions, head: str | None, changes: Changes
 ) -> CommitInfo:
-    additions = [
-        CommitOperationAdd(path, content if isinstance(content, bytes) else str(content))
-        for path, content in ((path, repository.files[path]) for path in changes.written)
-    ]
+    additions = [CommitOperationAdd(path, repository.files[path]) for path in changes.written]
     return api.create_commit(
         repository.repo_id,
         [*additions, *(CommitOperationDelete(path) for path in changes.deleted)],
