@@ -226,11 +226,11 @@ def objectives() -> None:
     table = Table("name", "needs", "options (default)", "paper")
     for objective in list_objectives():
         options = [f"{entry.name} ({entry.default})" for entry in fields(objective) if entry.init]
-        table.add_row(objective.name, objective.reads, ", ".join(options), objective.paper)
+        _add_row(table, objective.name, objective.reads, ", ".join(options), objective.paper)
     _print(table)
     table = Table("preset", "what the student learns", "paper")
     for preset in PRESETS.values():
-        table.add_row(preset.name, preset.summary, preset.paper)
+        _add_row(table, preset.name, preset.summary, preset.paper)
     _print(table)
 
 
@@ -244,7 +244,7 @@ def tasks() -> None:
 
     table = Table("name", "columns", "optional columns", "primary metric")
     for task in list_tasks():
-        table.add_row(task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
+        _add_row(table, task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
     _print(table)
 
 
@@ -255,7 +255,6 @@ def env() -> None:
     import platform
 
     import torch
-    from rich.markup import escape
     from rich.table import Table
 
     from hf_distill.quantization import list_backends
@@ -272,8 +271,8 @@ def env() -> None:
             backend().check()
             answer = "works"
         except InputError as error:
-            answer = escape(str(error))
-        table.add_row(f"quantization: {backend.name}", answer)
+            answer = str(error)
+        _add_row(table, f"quantization: {backend.name}", answer)
     _print(table)
 
 
@@ -359,6 +358,13 @@ def _show_report(run: Path) -> None:
     _print(comparison_table(report))
     for sentence in findings(report):
         print(f"- {visible(sentence)}")
+
+
+def _add_row(table: Any, *texts: str) -> None:
+    """Add a row in which square brackets are no markup."""
+    from rich.text import Text
+
+    table.add_row(*(Text(visible(text)) for text in texts))
 
 
 def _print(table: Any) -> None:

@@ -35,6 +35,23 @@ def measured_energy() -> Iterator[dict[str, Any]]:
             told.update(_stop(tracker))
 
 
+def energy_of(tracker: Any) -> dict[str, Any]:
+    """
+    Return what a tracker of codecarbon that has stopped tells: see [`measured_energy`].
+
+    Args:
+        tracker (`codecarbon.EmissionsTracker`): The tracker.
+    """
+    import codecarbon
+
+    data = tracker.final_emissions_data
+    told = {"kwh": float(data.energy_consumed), "source": f"codecarbon {codecarbon.__version__}"}
+    # Without a country it reckons with the world's mean.
+    if data.country_iso_code:
+        told |= {"emissions_kg": float(data.emissions), "country": str(data.country_iso_code)}
+    return told
+
+
 def _is_to_measure() -> bool:
     """Say whether this process is the one that measures; of several machines it would see but its own."""
     number = processes().num_processes
@@ -60,16 +77,9 @@ def _start() -> Any:
 
 
 def _stop(tracker: Any) -> dict[str, Any]:
-    import codecarbon
-
     try:
         tracker.stop()
-        data = tracker.final_emissions_data
-        told = {"kwh": float(data.energy_consumed), "source": f"codecarbon {codecarbon.__version__}"}
-        # Without a country it reckons with the world's mean.
-        if data.country_iso_code:
-            told |= {"emissions_kg": float(data.emissions), "country": str(data.country_iso_code)}
-        return told
+        return energy_of(tracker)
     except Exception as error:
         logger.warning("energy is not told: codecarbon says %s", " ".join(str(error).split()))
         return {}

@@ -59,7 +59,7 @@ def write_report(run: Path, accuracy: float) -> str:
 def test_help_names_every_command(main: Main) -> None:
     status, out, _ = main("--help")
     assert status == 0
-    for command in ("run", "evaluate", "quantize", "publish", "compare", "objectives", "tasks", "env"):
+    for command in ("run", "evaluate", "card", "quantize", "publish", "compare", "objectives", "tasks", "env"):
         assert f"\n  {command} " in out
 
 
@@ -162,3 +162,25 @@ def test_mistake_of_a_real_process(tmp_path: Path) -> None:
     assert len(started.stderr.splitlines()) == 1
     assert "did you mean 'model'?" in started.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["my.yaml"]
+
+
+def test_what_a_name_holds_reaches_no_terminal(main: Main, tmp_path: Path) -> None:
+    name = "a [red]b[/red] \u202egpj \x1b[31m"
+    run = tmp_path / name.replace("/", "")
+    write_report(run, 0.25)
+    other = write_report(tmp_path / "other", 0.5)
+    status, out, err = main("compare", str(run), other, "--picture", str(tmp_path / "both.png"))
+    assert status == 0, err
+    assert "[red]b" in out and "[U+202E]" in out
+    assert "\x1b" not in out.replace(str(tmp_path), "") and "\u202e" not in out
+
+
+def test_what_an_option_is_called_is_no_markup(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = type("Task", (), {"name": "[red]mine[/red]", "columns": (), "optional_columns": (), "primary_metric": "f1"})
+    monkeypatch.setattr("hf_distill.tasks.list_tasks", lambda: [task])
+    assert "[red]mine[/red]" in main("tasks")[1]
+
+
+def test_an_error_with_hidden_characters_shows_them(main: Main, failing: Callable) -> None:
+    failing(InputError("task: \u202eevil\x1b[31m"))
+    assert main("fail")[2] == "hf-distill: task: [U+202E]evil[U+001B][31m\n"

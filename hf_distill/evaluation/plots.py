@@ -149,7 +149,7 @@ def _draw_axes(axes: Axes, bubbles: Sequence[Bubble], metric: str, title: str | 
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if title:
-        axes.set_title(one_line(title), fontsize=14, color=TEXT_COLOUR, loc="left", pad=12)
+        axes.set_title(one_line(title, 2 * LONGEST_LABEL), fontsize=14, color=TEXT_COLOUR, loc="left", pad=12)
 
 
 def _draw_bubbles(axes: Axes, bubbles: Sequence[Bubble]) -> None:

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 TABLE_WIDTH = 100
 NOT_MEASURED = "-"
-GENERAL_NOTE = (
-    "Score kept: the share of the teacher's score. 1 MB = 1,000,000 bytes. Latency: median (p50) time of one batch. "
-    "Speed-up: the teacher's latency divided by the model's."
-)
+NOTES = {
+    "kept": "Score kept: the share of the teacher's score.",
+    "megabytes": "1 MB = 1,000,000 bytes.",
+    "latency_batch_1": "Latency: median (p50) time of one batch.",
+    "speedup_batch_1": "Speed-up: the teacher's latency divided by the model's.",
+}
+"""What a number means that a row of the comparison has under this name."""
 HEADERS = (
     "Score kept",
     "Parameters",
@@ -43,7 +46,10 @@ def comparison_markdown(report: Mapping[str, Any]) -> str:
     """
     names = metric_names(report)
     lines = [[row.model, *_cells(row, names)] for row in comparison_rows(report)]
-    return f"{markdown_table(['Model', *names, *HEADERS], lines)}\n\n{markdown(measurement_note(report))}"
+    columns = zip(*[["Model", *names, *HEADERS], *lines])
+    # What was measured of no model needs no column.
+    headers, *lines = zip(*(column for column in columns if set(column[1:]) != {NOT_MEASURED}))
+    return f"{markdown_table(headers, lines)}\n\n{markdown(measurement_note(report))}".rstrip()
 
 
 def comparison_table(report: Mapping[str, Any]) -> Table:
@@ -82,15 +88,16 @@ def compare_runs(reports: Mapping[str, Mapping[str, Any]]) -> tuple[Table, str]:
     primary = common_primary_metric(reports)
     names = list(dict.fromkeys(name for report in reports.values() for name in metric_names(report)))
     rows = [(run, row) for run, report in reports.items() for row in comparison_rows(report)]
+    note = _general_note([row for _, row in rows])
     table = _widest_table(
         {"Run": [run for run, _ in rows], "Model": _narrow_names([row for _, row in rows])},
         [row for _, row in rows],
         names,
         title=f"Comparison by {primary}",
-        note=GENERAL_NOTE,
+        note=note,
     )
     lines = [[run, row.model, *_cells(row, names)] for run, row in rows]
-    return table, f"{markdown_table(['Run', 'Model', *names, *HEADERS], lines, names=2)}\n\n{GENERAL_NOTE}"
+    return table, f"{markdown_table(['Run', 'Model', *names, *HEADERS], lines, names=2)}\n\n{note}"
 
 
 def common_primary_metric(reports: Mapping[str, Mapping[str, Any]]) -> str:
@@ -126,11 +133,18 @@ def measurement_note(report: Mapping[str, Any]) -> str:
     rows, split = report.get("rows"), report.get("split")
     where = [f"{rows:,} rows"] if isinstance(rows, int) else []
     where += [f"the {split} split"] if split else []
-    scores = f"Scores on {' of '.join(where)}. " if where else ""
+    sentences = [f"Scores on {' of '.join(where)}."] if where else []
     threads = number_at(report, "threads")
     machine = [str(report["hardware"])] if report.get("hardware") else []
     machine += [] if threads is None else ["1 thread" if threads == 1 else f"{threads:.0f} threads"]
-    return f"{scores}{GENERAL_NOTE}" + (f" Measured on: {', '.join(machine)}." if machine else "")
+    sentences += [_general_note(comparison_rows(report))]
+    sentences += [f"Measured on: {', '.join(machine)}."] if machine else []
+    return " ".join(filter(None, sentences))
+
+
+def _general_note(rows: Sequence[ComparisonRow]) -> str:
+    """What the numbers that the rows have mean."""
+    return " ".join(note for name, note in NOTES.items() if any(getattr(row, name) is not None for row in rows))
 
 
 def _narrow_names(rows: Sequence[ComparisonRow]) -> list[str]:

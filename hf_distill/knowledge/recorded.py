@@ -73,6 +73,11 @@ class RecordedTeacher(KnowledgeSource):
         self.layout.to(device)
 
     @property
+    def name(self) -> str | None:
+        """The folder or Hub id of the teacher, as the recording has it."""
+        return self.content["teacher"]["path"] or super().name
+
+    @property
     def input_names(self) -> list[str]:
         """The columns that are read of a row: its knowledge, and what tells whether the row is the recorded one."""
         return [*self.content["teacher_inputs"], ROW_COLUMN, *(column.name for column in self.layout.columns)]

@@ -26,6 +26,11 @@ class KnowledgeSource(ABC):
     def __init__(self, config: PretrainedConfig):
         self.config = config
 
+    @property
+    def name(self) -> str | None:
+        """The folder or Hub id of the teacher, if it is known."""
+        return getattr(self.config, "_name_or_path", None) or None
+
     @abstractmethod
     def to(self, device: torch.device) -> None:
         """Move to the device that the batches are on."""

@@ -23,7 +23,7 @@ from hf_distill.publishing.checks import check_contents, check_model, loaded
 from hf_distill.publishing.leaks import files_of, publishable
 from hf_distill.publishing.recordings import recording_repository
 from hf_distill.publishing.redaction import redact_yaml
-from hf_distill.publishing.repository import CARD_FILE, MODEL_FILES, Repository
+from hf_distill.publishing.repository import CARD_FILE, MODEL_FILES, Repository, shown_pictures
 from hf_distill.publishing.upload import UploadOptions, full_repo_id, upload
 from hf_distill.quantization import find_backend
 
@@ -162,11 +162,9 @@ def _repositories(context: Context, section: PublishSection, folders: Mapping[st
 
 def _model_files(context: Context, key: str, card: str | None = None) -> dict[str, Path | bytes]:
     """The files of a model and, if it has one, its card with the pictures in it."""
-    folder, report = context.run.folder / key, context.run.folder / "report"
-    files = {name: file for name, file in files_of(folder).items() if name != CARD_FILE}
+    files = {name: file for name, file in files_of(context.run.folder / key).items() if name != CARD_FILE}
     if card is not None:
-        pictures = {f"report/{path.name}": path for path in sorted(report.glob("*.png"))}
-        files |= {CARD_FILE: card.encode(), **{name: path for name, path in pictures.items() if name in card}}
+        files |= {CARD_FILE: card.encode(), **shown_pictures(card, context.run.folder / "report")}
     return files
 
 

@@ -125,6 +125,18 @@ class Repository:
         )
 
 
+def shown_pictures(card: str, report: Path) -> dict[str, Path]:
+    """
+    Return the pictures that a card shows, by their paths in its repository.
+
+    Args:
+        card (`str`): The card, beside which the pictures are in the folder `report`.
+        report (`Path`): The local folder that has them.
+    """
+    pictures = {f"report/{path.name}": path for path in sorted(report.glob("*.png"))}
+    return {name: path for name, path in pictures.items() if name in card}
+
+
 def read_content(content: Path | bytes) -> bytes:
     """Return the content of a file of a repository."""
     return content if isinstance(content, bytes) else content.read_bytes()

@@ -155,7 +155,8 @@ def _classes(contents: CardContents, row: ComparisonRow) -> dict[str, Any]:
         for name in worst
     ]
     below = sum(round(points, 4) > 0 for points in lost.values())
-    note = f"Of {len(lost):,} classes, {below:,} {'has' if below == 1 else 'have'} a lower F1 than with the teacher"
+    of_all = f"{len(lost):,} class{'' if len(lost) == 1 else 'es'}"
+    note = f"Of {of_all}, {below:,} {'has' if below == 1 else 'have'} a lower F1 than with the teacher"
     note += f"; the {len(worst)} that lost most:" if below > len(worst) else ":"
     return {"classes": markdown_table(headers, lines), "classes_note": note}
 
@@ -174,7 +175,7 @@ def _limitations(contents: CardContents, row: ComparisonRow) -> list[str]:
         lines.append(f"Of the {split} split, {'; '.join(told)}.")
     if contents.languages:
         lines.append(f"The data are in: {', '.join(contents.languages)}. Nothing was measured in other languages.")
-    if report.get("seed") is not None:
+    if report.get("seed") is not None and row.scores:
         lines.append(
             f"One run with seed {report['seed']} was measured; how much scores vary with the seed is unknown."
         )

@@ -17,7 +17,7 @@ from hf_distill.compatibility import announce_push
 from hf_distill.features.inputs import has_adapter
 from hf_distill.publishing.checks import check_contents, check_model, check_weights, loaded
 from hf_distill.publishing.leaks import files_of
-from hf_distill.publishing.repository import CARD_FILE, MODEL_FILES, Repository
+from hf_distill.publishing.repository import CARD_FILE, MODEL_FILES, Repository, shown_pictures
 from hf_distill.publishing.upload import UploadOptions, full_repo_id, upload
 
 ASIDE = ".publish"
@@ -87,7 +87,9 @@ def _repository(trainer: Trainer, aside: Path, token: str | None, card: dict[str
     tags = _listed(card.pop("tags", None)) + _listed(getattr(trainer.model, "model_tags", None))
     names = {"model_name": repo_id.rpartition("/")[2], **({"tags": list(dict.fromkeys(tags))} if tags else {})}
     trainer.create_model_card(**{**names, **card})
-    files = files_of(aside / "saved") | {CARD_FILE: Path(args.output_dir) / CARD_FILE}
+    written = Path(args.output_dir) / CARD_FILE
+    pictures = shown_pictures(written.read_text(encoding="utf-8"), written.with_name("report"))
+    files = {**files_of(aside / "saved"), CARD_FILE: written, **pictures}
     # The training's arguments are a pickle.
     files.pop(TRAINING_ARGS_NAME, None)
     copy = aside / "checked"

@@ -20,10 +20,12 @@ import pytest
 import torch
 import yaml
 from datasets import Dataset, Value
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback, pipeline
 
 from hf_distill.errors import InputError
+from hf_distill.evaluation.report import comparison_rows
 from hf_distill.pipeline import learning, training
 from hf_distill.pipeline.quantize import _Loss
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
@@ -107,6 +109,41 @@ def test_folder_holds_what_a_run_consists_of_and_nothing_else(finished: Path) ->
         "losses.json",
         "losses.png",
     }
+
+
+MEASURED = ("metrics", "parameters", "size_bytes", "latency_ms", "agreement_with_teacher")
+
+
+def changed(value: Any, digits: int) -> Any:
+    """Return other numbers in a model's entry of a report, each unlike all others."""
+    if isinstance(value, dict):
+        return {name: changed(entry, digits * 10 + place) for place, (name, entry) in enumerate(value.items(), 1)}
+    return digits if isinstance(value, int) else digits / 10 ** len(str(digits))
+
+
+def test_every_number_of_a_card_comes_from_the_report(run: Path, command: Callable) -> None:
+    report = report_of(run)
+    for place, model in enumerate(MODELS, 1):
+        report[model] |= changed({key: report[model][key] for key in MEASURED}, place)
+    report["training"] |= {"steps": 98_765, "seconds": 54_321.0, "rows": 43_210}
+    (run / "report" / "metrics.json").write_text(json.dumps(report))
+    result = command("card", run)
+    assert result.status == 0, result.err
+    written = [run / model / "README.md" for model in ("student", *MODELS[3:])]
+    assert result.out.split() == [str(path) for path in written]
+    for card in written:
+        text = card.read_text()
+        for row in comparison_rows(report):
+            shown = [*row.scores.values(), row.latency_batch_1, row.latency_batch_32, row.speedup_batch_1]
+            line = next(line for line in text.splitlines() if line.startswith(f"| {row.model} |"))
+            cells = [cell.strip() for cell in line.split("|")]
+            for number in shown:
+                assert {f"{number:.4f}", f"{number:.2f}", f"{number:.2f}x"} & set(cells), (row.model, number, line)
+            assert f"{100 * row.kept:.1f}%" in cells and f"{row.agreement:.4f}" in cells
+        assert all(number in text for number in ("98,765", "54,321", "43,210"))
+    data = ModelCard.load(run / "student" / "README.md").data
+    scores = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert scores == pytest.approx(report["student"]["metrics"], abs=1e-6)
 
 
 def test_manifest_names_every_stage_as_done(finished: Path) -> None:

@@ -7,22 +7,28 @@ import json
 import math
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import ModelCard
 from transformers import AutoConfig
 
 from hf_distill.errors import InputError
+from hf_distill.pipeline.cards import card_contents
 from hf_distill.pipeline.recipe import parse_recipe
-from hf_distill.pipeline.run import run_recipe
+from hf_distill.pipeline.run import open_run, run_recipe
 from hf_distill.presets import PRESETS
+from hf_distill.publishing.card import render_card
 from hf_distill.tasks import find_task, list_tasks
 
 # Test folders are no packages.
 sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "publishing"))
+from cards import card_rules
 from tiny import works
 
 TASKS = [task.name for task in list_tasks()]
@@ -65,6 +71,46 @@ def test_the_student_is_a_checkpoint_with_the_head(run: Path) -> None:
     assert task.has_head(AutoConfig.from_pretrained(run / "student"))
     _, found = task.model_class.from_pretrained(run / "student", output_loading_info=True)
     assert not any(found[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+
+
+@pytest.mark.parametrize("model", ["student", *([f"quantized/{BACKEND}"] if BACKEND else [])])
+def test_the_hub_takes_the_card(run: Path, model: str) -> None:
+    text, task = (run / model / "README.md").read_text(), task_of(run)
+    assert card_rules().check_card(text) == ([], [])
+    card = ModelCard(text)
+    assert card.data.pipeline_tag == task.pipeline_tag
+    scores = json.loads((run / "report" / "metrics.json").read_text())[model]["metrics"]
+    assert {result.metric_type: result.metric_value for result in card.data.eval_results} == pytest.approx(
+        scores, abs=1e-6
+    )
+    for picture in re.findall(r"!\[[^]]*\]\(([^)]*)\)", card.text):
+        assert (run / model / picture).is_file()
+    assert card.text.count("![") == 2
+
+
+def test_classes_are_measured_where_there_are_some(run: Path) -> None:
+    report, name = json.loads((run / "report" / "metrics.json").read_text()), task_of(run).name
+    classes = report["student"].get("per_class", {})
+    assert bool(classes) == (name.endswith("-classification"))
+    for scores in classes.values():
+        assert set(scores) == {"f1", "precision", "recall", "support"}
+
+
+@pytest.mark.skipif(BACKEND is None, reason="needs a backend")
+def test_a_model_in_a_folder_of_the_students_repository_runs_from_its_card(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = Path(shutil.copytree(run / "student", tmp_path / "repository"))
+    shutil.copytree(run / "quantized" / BACKEND, repository / "small")
+    key = f"quantized/{BACKEND}"
+    cards = card_contents(open_run(run), {"student": "ada/student"}, {key: "small"})
+    assert list(cards) == ["student"]
+    text = render_card(cards["student"]).text
+    assert "](report/comparison.png)" in text and "](report/losses.png)" in text
+    _, code = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(code.replace('"ada/student"', repr(str(repository))), found)
+    assert callable(found["model"])
 
 
 @pytest.mark.parametrize("model", ["student", *([f"quantized/{BACKEND}"] if BACKEND else [])])

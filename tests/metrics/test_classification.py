@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn import metrics as sklearn_metrics
 
-from hf_distill.metrics import F1, Accuracy, Precision, Recall, compute_classification_metrics
+from hf_distill.metrics import F1, Accuracy, Precision, Recall, compute_class_metrics, compute_classification_metrics
 
 # Class 0: precision 1/1, recall 1/2, F1 2/3. Class 1: 2/3, 2/2, 4/5. Class 2: 1/1, 1/1, 1.
 PREDICTIONS = [0, 1, 1, 1, 2]
@@ -117,3 +117,16 @@ def test_metric_describes_itself() -> None:
     assert (info.module_name, info.config_name) == ("precision", "weighted")
     assert "scikit-learn" in info.citation
     assert set(info.features) == {"predictions", "references"}
+
+
+def test_classes_match_values_computed_by_hand() -> None:
+    classes = compute_class_metrics([*PREDICTIONS, 1], [*REFERENCES, -100], ["a", "b", "c", "never"])
+    assert classes["a"] == pytest.approx({"f1": 2 / 3, "precision": 1, "recall": 1 / 2, "support": 2})
+    assert classes["b"] == pytest.approx({"f1": 4 / 5, "precision": 2 / 3, "recall": 1, "support": 2})
+    assert classes["never"] == {"f1": 0, "precision": 0, "recall": 0, "support": 0}
+
+
+def test_labels_of_which_any_number_is_right_are_classes_too() -> None:
+    classes = compute_class_metrics([[1, 0], [1, 1]], [[1, 1], [0, 1]], ["a", "b"])
+    assert classes["a"] == pytest.approx({"f1": 2 / 3, "precision": 1 / 2, "recall": 1, "support": 1})
+    assert classes["b"] == pytest.approx({"f1": 2 / 3, "precision": 1, "recall": 1 / 2, "support": 2})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from seqeval import metrics as seqeval_metrics
 
-from hf_distill.metrics import Seqeval, compute_tagging_metrics
+from hf_distill.metrics import Seqeval, compute_tagging_metrics, compute_type_metrics
 
 # Three true entities, four predicted ones, two of them right; 6 of 8 tags are right.
 PREDICTIONS = [["B-PER", "I-PER", "O", "B-LOC"], ["B-ORG", "O", "B-PER", "O"]]
@@ -79,3 +79,15 @@ def test_different_numbers_of_sentences_are_refused() -> None:
 def test_different_numbers_of_tags_are_refused() -> None:
     with pytest.raises(ValueError, match="sentence 1 has 1 tags in predictions and 2 in references"):
         compute_tagging_metrics([["O"], ["O"]], [["O"], ["O", "O"]])
+
+
+def test_types_match_values_computed_by_hand() -> None:
+    types = compute_type_metrics(PREDICTIONS, REFERENCES)
+    assert list(types) == ["LOC", "ORG", "PER"]
+    assert types["LOC"] == {"f1": 0, "precision": 0, "recall": 0, "support": 0}
+    assert types["ORG"] == pytest.approx({"f1": 2 / 3, "precision": 1, "recall": 1 / 2, "support": 2})
+    assert types["PER"] == pytest.approx({"f1": 2 / 3, "precision": 1 / 2, "recall": 1, "support": 1})
+
+
+def test_without_any_entity_there_are_no_types() -> None:
+    assert compute_type_metrics([["O"]], [["O"]]) == {}

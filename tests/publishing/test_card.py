@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,7 +17,10 @@ from hf_distill.publishing.card import CardContents, render_card, write_card
 from hf_distill.publishing.metadata import hub_id
 from hf_distill.publishing.redaction import redact, redact_yaml
 
-CARD_RULES = Path(__file__).parents[1] / "hub" / "card_rules.py"
+# Test folders are no packages.
+sys.path.insert(0, str(Path(__file__).parent))
+from cards import card_rules
+
 RECIPE = """\
 task: text-classification
 dataset:
@@ -114,18 +116,10 @@ def bare(student) -> CardContents:
     )
 
 
-@pytest.fixture(scope="module")
-def card_rules() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("card_rules", CARD_RULES)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["student", "quantized", "bare"])
-def test_card_passes_the_hubs_checks(request, card_rules, tmp_path, name):
+def test_card_passes_the_hubs_checks(request, tmp_path, name):
     path = write_card(request.getfixturevalue(name), tmp_path)
-    assert card_rules.check_card(path.read_text(encoding="utf-8")) == ([], [])
+    assert card_rules().check_card(path.read_text(encoding="utf-8")) == ([], [])
 
 
 def test_student_metadata_round_trips(student, tmp_path):
@@ -279,6 +273,7 @@ def test_a_recipe_with_a_fence_does_not_end_the_block(student):
         ({"kind": "recording"}, "kind: "),
         ({"model_key": "quantized/openvino"}, "model_key: the report has no 'quantized/openvino'; it has: teacher"),
         ({"languages": ["English"]}, "languages: 'english' is no ISO 639 code"),
+        ({"license": "apache2"}, "license: the Hub has no licence 'apache2'; did you mean 'apache-2.0'?"),
     ],
 )
 def test_wrong_contents_are_refused(student, change, complaint):
@@ -318,3 +313,107 @@ def test_redaction_keeps_what_is_no_text():
 
 def test_a_recipe_that_is_no_yaml_is_redacted_as_text():
     assert redact_yaml("a: [/home/ada/run") == "a: [run"
+
+
+NUMBERS = {
+    ("metrics", "accuracy"): (0.123456, "0.1235"),
+    ("metrics", "loss"): (0.654321, "0.6543"),
+    ("parameters",): (123_456, "123,456"),
+    ("size_bytes",): (76_540_000, "76.5"),
+    ("latency_ms", "batch_1", "p50"): (7.77, "7.77"),
+    ("latency_ms", "batch_32", "p50"): (88.88, "88.88"),
+    ("agreement_with_teacher",): (0.98761, "0.9876"),
+}
+"""Every number of a model in the table of results: another one, and how it is shown."""
+
+
+@pytest.mark.parametrize("model", ["teacher", "baseline", "student", "quantized/onnxruntime"])
+@pytest.mark.parametrize("place", NUMBERS, ids="/".join)
+def test_every_number_of_the_results_is_the_reports(student, quantized, model, place):
+    number, shown = NUMBERS[place]
+    *parents, last = place
+    entry = student.report[model]
+    for parent in parents:
+        entry = entry.setdefault(parent, {})
+    entry[last] = number
+    for contents in (student, quantized):
+        line = next(line for line in render_card(contents).text.splitlines() if line.startswith(f"| {model} |"))
+        assert f" {shown} |" in line
+
+
+def test_the_share_kept_and_the_speed_up_follow_from_the_report(student):
+    student.report["student"]["metrics"]["accuracy"] = 0.93 * 0.777
+    student.report["student"]["latency_ms"]["batch_1"]["p50"] = 12.0 / 5.55
+    line = next(line for line in render_card(student).text.splitlines() if line.startswith("| student |"))
+    assert "| 77.7% |" in line and "| 5.55x |" in line
+
+
+@pytest.mark.parametrize("name", ["student", "quantized"])
+def test_the_model_index_has_every_result_of_the_model(request, name):
+    contents = request.getfixturevalue(name)
+    scores = contents.report[contents.model_key]["metrics"] | {"accuracy": 0.111, "f1": 0.222, "loss": 0.333}
+    contents.report[contents.model_key]["metrics"] = scores
+    results = render_card(contents).data.eval_results
+    assert {result.metric_type: result.metric_value for result in results} == scores
+
+
+@pytest.mark.parametrize(
+    ("field", "number", "shown"),
+    [
+        ("rows", 54_321, "54,321 training examples"),
+        ("labelled_rows", 321, "321 of them with a label"),
+        ("steps", 9_876, "- Steps: 9,876"),
+        ("seconds", 8_765.4, "- Training time: 8,765 seconds"),
+        ("task_weight", 0.125, "loss: weight 0.125"),
+        ("energy", {"kwh": 7.125, "source": "codecarbon 3"}, "- Energy of the training: 7.12 kWh, estimated by codec"),
+    ],
+)
+def test_what_is_told_of_the_training_is_the_reports(student, field, number, shown):
+    student.report["training"][field] = number
+    assert shown in render_card(student).text
+
+
+def of_class(f1: float, support: int = 10) -> dict[str, float]:
+    return {"f1": f1, "precision": 0.25, "recall": 0.75, "support": support}
+
+
+def test_the_classes_that_lost_most_are_shown_the_worst_first(student):
+    names = [f"class {number}" for number in range(8)]
+    student.report["teacher"]["per_class"] = {name: of_class(0.9) for name in names}
+    student.report["student"]["per_class"] = {name: of_class(0.9 - 0.1 * place) for place, name in enumerate(names)}
+    text = render_card(student).text
+    assert "Of 8 classes, 7 have a lower F1 than with the teacher; the 5 that lost most:" in text
+    shown = re.findall(r"^\| (class \d) \| 10 \| 0.9000 \| (\S+) \| (\S+) \| 0.2500 \| 0.7500 \|$", text, re.M)
+    assert shown == [
+        ("class 7", "0.2000", "70.00"),
+        ("class 6", "0.3000", "60.00"),
+        ("class 5", "0.4000", "50.00"),
+        ("class 4", "0.5000", "40.00"),
+        ("class 3", "0.6000", "30.00"),
+    ]
+
+
+def test_a_quantized_card_shows_the_classes_of_its_own_model(quantized):
+    quantized.report["teacher"]["per_class"] = {"spam": of_class(0.9)}
+    quantized.report["student"]["per_class"] = {"spam": of_class(0.8)}
+    quantized.report["quantized/onnxruntime"]["per_class"] = {"spam": of_class(0.7, support=1_234)}
+    text = render_card(quantized).text
+    assert "Of 1 class, 1 has a lower F1 than with the teacher:" in text
+    assert "| spam | 1,234 | 0.9000 | 0.7000 | 20.00 |" in text
+
+
+def test_where_no_class_lost_there_is_no_such_table(student):
+    student.report["teacher"]["per_class"] = {"spam": of_class(0.9)}
+    student.report["student"]["per_class"] = {"spam": of_class(0.90001)}
+    assert "lost most" not in render_card(student).text
+
+
+def test_a_class_called_like_a_secret_is_shown(student):
+    student.report["teacher"]["per_class"] = {"TOKEN": of_class(0.9)}
+    student.report["student"]["per_class"] = {"TOKEN": of_class(0.7)}
+    assert "| TOKEN | 10 |" in render_card(student).text
+
+
+def test_models_in_folders_of_the_repository_have_their_code_in_the_card(student):
+    text = render_card(replace(student, further_code={"The int8 version, for onnxruntime": "print(8)\n"})).text
+    assert "\nThe int8 version, for onnxruntime:\n\n```python\nprint(8)\n```\n" in text
