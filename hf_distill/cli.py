@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from hf_distill.errors import InputError, Preempted
+from hf_distill.errors import HubError, InputError, Preempted
 from hf_distill.escaping import visible
 
 
@@ -167,6 +167,37 @@ def quantize(model: str, changes: tuple[str, ...], backend: str | None, output_d
 
 
 @app.command()
+@run_argument
+@debug_option
+@click.option("--repo-id", metavar="OWNER/NAME", help="The student's repository; created if it is missing.")
+@click.option("--private", is_flag=True, default=None, help="Only you may see what is created.")
+@click.option(
+    "--quantized",
+    type=click.Choice(["separate", "same"]),
+    help="Quantized models in repositories of their own (the default), or in folders of the student's.",
+)
+@click.option("--recording", is_flag=True, default=None, help="The recording too, as the data set NAME-recording.")
+@click.option("--revision", metavar="BRANCH", help="Commit to this branch; created if it is missing.")
+@click.option("--tag", help="Tag what is published.")
+@click.option("--pull-request", is_flag=True, default=None, help="Open pull requests in place of commits to main.")
+@click.option("--license", metavar="NAME", help="The Hub's name of the licence, such as apache-2.0.")
+@click.option("--message", help="What the commits say.")
+def publish(run: Path, **options: Any) -> None:
+    """Publish the models of a run on the Hugging Face Hub.
+
+    Each repository gets one commit, when all of its files are checked and uploaded; what has not changed is not sent
+    again, so the same command finishes one that was interrupted. Options go before those of the recipe's publish. The
+    token is that of hf auth login, or HF_TOKEN.
+    """
+    _quiet_libraries()
+    from hf_distill.pipeline.publish import publish_folder
+
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, address in publish_folder(run, given, _announce).items():
+        print(f"{name}: {address}")
+
+
+@app.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--picture", type=click.Path(path_type=Path), default=Path("comparison.png"), show_default=True)
 @debug_option
@@ -261,6 +292,8 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(error.format_message(), 2)
     except InputError as error:
         _fail(str(error), 2, arguments)
+    except HubError as error:
+        _fail(str(error), 1, arguments)
     except Preempted as ended:
         from hf_distill.processes import leave_processes
 

@@ -126,6 +126,17 @@ def rotate_checkpoints(trainer: Trainer, folder: str) -> None:
         trainer._rotate_checkpoints(use_mtime=True, output_dir=folder)
 
 
+def announce_push(trainer: Trainer) -> None:
+    """
+    Tell a trainer's callbacks that something is about to be published; 4.57 has no such event.
+
+    Args:
+        trainer ([`~transformers.Trainer`]): The trainer.
+    """
+    if TRANSFORMERS_5:
+        trainer.callback_handler.on_push_begin(trainer.args, trainer.state, trainer.control)
+
+
 def bf16_is_fast() -> bool:
     """Say whether this machine's GPU, or else its processor, has instructions for bf16."""
     if torch.cuda.is_available():

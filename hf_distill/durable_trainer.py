@@ -18,6 +18,8 @@ from hf_distill.compatibility import forget_processor_number, rotate_checkpoints
 from hf_distill.errors import InputError, Preempted
 from hf_distill.preemption import Preemption
 from hf_distill.processes import from_main
+from hf_distill.publishing.trained import push_trained
+from hf_distill.publishing.upload import UploadOptions
 
 logger = logging.getLogger(__name__)
 
@@ -171,3 +173,46 @@ class DurableTrainer(Trainer):
             self._to_push = True
         else:
             super()._push_from_checkpoint(checkpoint_folder)
+
+    def push_to_hub(
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        private: bool | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """
+        Publish the model, what makes its inputs and a card on the Hugging Face Hub, in one commit.
+
+        Everything is checked before it is sent: that it can be loaded, and that it tells no token, no e-mail address
+        and no path of this machine. What is there already is not sent again, and the same call finishes one that was
+        interrupted. Neither optimizer states nor projections, checkpoints or pickles are published.
+
+        Args:
+            commit_message (`str`, *optional*, defaults to `"End of training"`): What the commit says.
+            blocking (`bool`, *optional*, defaults to `True`): Whether to wait until it is uploaded.
+            token (`str`, *optional*, defaults to `args.hub_token`): A token with write access; the one that is saved
+                on this machine if there is none.
+            revision (`str`, *optional*, defaults to `args.hub_revision`): The branch to commit to, created if it is
+                missing.
+            private (`bool`, *optional*, defaults to `args.hub_private_repo`): Whether only its owner may see a
+                repository that is created.
+            kwargs (`dict[str, Any]`, *optional*): What `create_model_card` takes.
+
+        Returns:
+            [`~huggingface_hub.CommitInfo`] or `Future`, *optional*: The commit, or, if not `blocking`, what will be;
+            `None` in processes other than the main one.
+
+        Raises:
+            InputError: If something of it must not be published, or if the Hub refuses it.
+            HubError: If the Hub, or the way to it, still fails after some repetitions.
+        """
+        args = self.args
+        options = UploadOptions(
+            private=bool(args.hub_private_repo if private is None else private),
+            revision=revision or args.hub_revision,
+            message=commit_message or "End of training",
+        )
+        return push_trained(self, options, blocking, token or args.hub_token, **kwargs)

@@ -1,5 +1,8 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""What ends a command early: input that is wrong, with how to say what would be right, and a wish to stop."""
+"""
+What ends a command early: input that is wrong, with how to say what would be right, a Hub that fails, and a wish to
+stop.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,10 @@ from collections.abc import Iterable
 
 class InputError(ValueError):
     """Something that the user gave is wrong; the message is one line that names it and says what would be right."""
+
+
+class HubError(RuntimeError):
+    """The Hugging Face Hub, or the way to it, failed for too long; the message is one line that says what to do."""
 
 
 class Preempted(SystemExit):

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from hf_distill import cli, list_objectives, list_tasks
-from hf_distill.errors import InputError
+from hf_distill.errors import HubError, InputError
 
 Main = Callable[..., tuple[int, str, str]]
 
@@ -59,7 +59,7 @@ def write_report(run: Path, accuracy: float) -> str:
 def test_help_names_every_command(main: Main) -> None:
     status, out, _ = main("--help")
     assert status == 0
-    for command in ("run", "evaluate", "card", "quantize", "compare", "objectives", "tasks", "env"):
+    for command in ("run", "evaluate", "card", "quantize", "publish", "compare", "objectives", "tasks", "env"):
         assert f"\n  {command} " in out
 
 
@@ -101,6 +101,11 @@ def test_wrong_arguments_cost_one_line(main: Main, arguments: tuple[str, ...]) -
     assert (status, out) == (2, "")
     assert err.startswith("hf-distill: ")
     assert len(err.splitlines()) == 1
+
+
+def test_a_hub_that_fails_costs_one_line_too(main: Main, failing: Callable) -> None:
+    failing(HubError("the model x: the Hub answered 503"))
+    assert main("fail") == (1, "", "hf-distill: the model x: the Hub answered 503\n")
 
 
 def test_wrong_input_costs_one_line(main: Main, failing: Callable) -> None:

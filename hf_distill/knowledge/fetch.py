@@ -8,20 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import (
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
 from hf_distill.errors import InputError
+from hf_distill.hub_names import check_repo_id
 from hf_distill.knowledge.shards import RECORDING_FILE, REDUCTIONS_FILE
 
 SCHEME = "hf://"
 ADDRESS = re.compile(r"hf://datasets/(?P<repo_id>[^/@\s]+/[^/@\s]+)(?:@(?P<revision>\S+))?")
-REPO_ID = re.compile(r"(?:\w[\w.-]*/)?\w[\w.-]*", re.ASCII)
 SHARDS = "data/*.arrow"
 FILES = [RECORDING_FILE, REDUCTIONS_FILE, "dataset_info.json", "state.json", SHARDS]
 """What a recording is made of."""
@@ -67,28 +61,6 @@ def fetch_recording(repo_id: str, revision: str | None = None, token: str | None
         InputError: If the Hub has no such recording, or does not show it to this token.
     """
     return _fetch(repo_id, revision, token, "repo_id")
-
-
-def check_repo_id(repo_id: Any, argument: str = "repo_id") -> None:
-    """
-    Check the form of a repository's name.
-
-    Args:
-        repo_id: What was given.
-        argument (`str`, *optional*, defaults to `"repo_id"`): The argument that it was given as, for the message.
-
-    Raises:
-        InputError: If no repository can have this name.
-    """
-    try:
-        # Some versions of the Hub's own check let a line break at the end and letters other than ASCII pass.
-        fits = isinstance(repo_id, str) and REPO_ID.fullmatch(repo_id) is not None
-        validate_repo_id(repo_id if fits else "")
-    except HFValidationError:
-        raise InputError(
-            f"{argument}: must be OWNER/NAME, of letters, digits and single -, _ or . between them, at most 96 each; "
-            f"got {repo_id!r}"
-        ) from None
 
 
 def _fetch(repo_id: str, revision: str | None, token: str | None, argument: str) -> Path:

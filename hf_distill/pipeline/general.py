@@ -17,7 +17,7 @@ from hf_distill.pipeline.recipe import Recipe, parse_recipe
 from hf_distill.pipeline.stage import Stage
 from hf_distill.tasks import find_task
 
-NOT_OF_IT = ("student", "baseline", "quantization", "finishing", "general", "card")
+NOT_OF_IT = ("student", "baseline", "quantization", "finishing", "general", "card", "publish")
 """Keys of a recipe that the run within the run does not have."""
 SHAPE = ("model_type", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
 """What two teachers must have in common for their students to be of one shape."""

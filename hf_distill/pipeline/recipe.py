@@ -22,6 +22,7 @@ from hf_distill.pipeline.sections import (
     EvaluationSection,
     FinishingSection,
     IntermediateSection,
+    PublishSection,
     QuantizationSection,
     RecordingSection,
     Section,
@@ -66,6 +67,7 @@ class Recipe(Section):
         None, description="Train on as if quantized, where quantization loses more than max_drop; null: do not."
     )
     quantization: list[QuantizationSection] = Field(default_factory=list)
+    publish: PublishSection | None = Field(None, description="Publish the run on the Hub at its end; null: do not.")
     card: CardSection = Field(default_factory=CardSection)
 
     @model_validator(mode="before")
@@ -103,6 +105,10 @@ class Recipe(Section):
     def to_yaml(self) -> str:
         """Return the recipe with every default filled in."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+    def to_shared_yaml(self) -> str:
+        """Return the same for others, who would publish in places of their own."""
+        return self.model_copy(update={"publish": None}).to_yaml()
 
 
 def find_recipe(name: str) -> Path:
@@ -176,6 +182,8 @@ def parse_recipe(content: dict[str, Any], source: str = "recipe") -> Recipe:
         for place, section in enumerate(recipe.quantization):
             section.check(f"quantization.{place}")
         recipe.card.check()
+        if recipe.publish is not None:
+            recipe.publish.check("publish.")
         _check_training(recipe)
         if recipe.general is not None:
             # Imported here: it is made of stages, which read recipes.
@@ -222,6 +230,26 @@ def parse_backend(changes: dict[str, Any]) -> QuantizationSection:
     except ValidationError as error:
         raise InputError(_explain(error, QuantizationSection)) from error
     section.check("quantization")
+    return section
+
+
+def parse_publish(recipe: Recipe, changes: dict[str, Any]) -> PublishSection:
+    """
+    Return how a run is published: as its recipe says, with these changes.
+
+    Args:
+        recipe ([`Recipe`]): The recipe, which need not say it.
+        changes (`dict[str, Any]`): Keys of [`PublishSection`].
+
+    Raises:
+        InputError: If a key or a value is wrong, or if there is no name of a repository.
+    """
+    content = recipe.publish.model_dump() if recipe.publish is not None else {}
+    try:
+        section = PublishSection.model_validate({**content, **changes})
+    except ValidationError as error:
+        raise InputError(_explain(error, PublishSection)) from error
+    section.check()
     return section
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from hf_distill.errors import InputError
+from hf_distill.hub_names import check_repo_id
 from hf_distill.publishing.metadata import check_languages, check_license
 from hf_distill.quantization import QuantizationOptions, find_backend
 
@@ -281,3 +282,26 @@ class QuantizationSection(Section):
             backend.check_options(self.options)
         except InputError as error:
             raise InputError(f"{place}.{error}") from error
+
+
+class PublishSection(Section):
+    """Where the run is published on the Hugging Face Hub."""
+
+    repo_id: str = Field(description="The student's repository, OWNER/NAME; or NAME, for one of the token's owner.")
+    private: bool = Field(False, description="Only the owner may see what is created.")
+    quantized: Literal["separate", "same"] = Field(
+        "separate",
+        description="separate: each quantized model has a repository of its own; same: a folder in the student's.",
+    )
+    recording: bool = Field(False, description="Publish what the teacher said too, as the data set NAME-recording.")
+    revision: str | None = Field(None, description="Branch to commit to, made if it is missing; main by default.")
+    tag: str | None = Field(None, description="Tag for what is published.")
+    pull_request: bool = Field(False, description="Open a pull request in place of a commit to main.")
+    license: str | None = Field(None, description="The Hub's name of the licence, such as apache-2.0.")
+    message: str | None = Field(None, description="What the commits say.")
+
+    def check(self, place: str = "") -> None:
+        """Raise an [`InputError`] if the Hub has no such names; `place` is what stands before a key's name."""
+        check_repo_id(self.repo_id, f"{place}repo_id")
+        if self.license is not None:
+            self.license = check_license(self.license, f"{place}license")

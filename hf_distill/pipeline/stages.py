@@ -11,7 +11,9 @@ from hf_distill.pipeline.context import Context
 from hf_distill.pipeline.finishing import FinishingStage, finished
 from hf_distill.pipeline.general import GeneralStage
 from hf_distill.pipeline.learning import BaselineStage, IntermediateStage, RecordingStage, StudentStage, TeacherStage
+from hf_distill.pipeline.manifest import MANIFEST_FILE
 from hf_distill.pipeline.measure import evaluate_run
+from hf_distill.pipeline.publish import check_token, publish_run, with_owner
 from hf_distill.pipeline.quantize import quantize_student
 from hf_distill.pipeline.stage import Stage
 from hf_distill.quantization import find_backend
@@ -83,6 +85,31 @@ class CardStage(Stage):
         return {"cards": write_cards(context)}
 
 
+class PublishStage(Stage):
+    """Publish the models on the Hugging Face Hub."""
+
+    name = "publish"
+    after = ("card", "recording")
+    result = MANIFEST_FILE
+    in_all_processes = False
+
+    def is_wanted(self, context: Context) -> bool:
+        """Say whether the recipe has `publish`."""
+        return context.recipe.publish is not None
+
+    def check(self, context: Context) -> None:
+        """Check that there is a token, before time is spent."""
+        check_token()
+
+    def inputs(self, context: Context) -> Any:
+        """The recipe's section."""
+        return context.recipe.publish.model_dump()
+
+    def run(self, context: Context, inputs: str) -> dict[str, Any]:
+        """Publish, and tell where."""
+        return {"repositories": publish_run(context, with_owner(context.recipe.publish))}
+
+
 STAGES: tuple[Stage, ...] = (
     TeacherStage(),
     GeneralStage(),
@@ -94,4 +121,5 @@ STAGES: tuple[Stage, ...] = (
     QuantizationStage(),
     EvaluationStage(),
     CardStage(),
+    PublishStage(),
 )

@@ -4,25 +4,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, DatasetCard, DatasetCardData, HfApi
-from huggingface_hub.hf_api import DatasetInfo
+from huggingface_hub import DatasetCard, DatasetCardData, HfApi
 
 from hf_distill.errors import InputError
 from hf_distill.escaping import Markdown
+from hf_distill.hub_names import check_repo_id
 from hf_distill.knowledge.columns import ROW_COLUMN, Column
-from hf_distill.knowledge.fetch import FILES, SHARDS, check_repo_id
+from hf_distill.knowledge.fetch import FILES, SHARDS
 from hf_distill.knowledge.recorded import RecordedTeacher
 from hf_distill.knowledge.shards import RECORDING_FILE
+from hf_distill.publishing.checks import check_contents
 from hf_distill.publishing.metadata import hub_id
+from hf_distill.publishing.patience import patiently
 from hf_distill.publishing.redaction import TOKEN, redact
 from hf_distill.publishing.rendering import render_template
+from hf_distill.publishing.repository import CARD_FILE, Repository
 from hf_distill.publishing.texts import objective_text
+from hf_distill.publishing.upload import UploadOptions, full_repo_id, upload
 
-CARD_FILE = "README.md"
 LABEL_NAMES = ("id2label", "label2id")
 SIZES = {10**3: "n<1K", 10**4: "1K<n<10K", 10**5: "10K<n<100K", 10**6: "100K<n<1M", 10**7: "1M<n<10M"}
 LARGEST = "10M<n<100M"
@@ -55,8 +58,9 @@ def push_recording(
         `str`: The data set's address.
 
     Raises:
-        InputError: If the folder holds no complete recording or a file of it is damaged, or if the data set cannot
-            have this name, is public where it should be private, or holds something else.
+        InputError: If the folder holds no complete recording or a file of it is damaged, if the data set cannot have
+            this name, is public where it should be private, or holds something else, or if the Hub refuses it.
+        HubError: If the Hub, or the way to it, still fails after some repetitions.
 
     Example:
 
@@ -70,27 +74,44 @@ def push_recording(
     ```
     """
     check_repo_id(repo_id)
+    repo_id = repo_id if "/" in repo_id else full_repo_id(repo_id, token)
+    repository = recording_repository(folder, repo_id, license, token)
+    check_contents(repository, token)
+    options = UploadOptions(private=private, message=commit_message or "Upload a recording")
+    return str(upload(repository, options, token).repo_url)
+
+
+def recording_repository(
+    folder: str | Path, repo_id: str, license: str | None = None, token: str | None = None
+) -> Repository:
+    """
+    Return what the data set of a recording shall hold: its files, and a card.
+
+    Args:
+        folder (`str` or `Path`): The folder that [`record_knowledge`] wrote.
+        repo_id (`str`): The data set, `OWNER/NAME`.
+        license (`str`, *optional*): The Hub's name of the data set's licence, for the card.
+        token (`str`, *optional*): A token of the Hub, which is asked whether it has the teacher.
+
+    Raises:
+        InputError: If the folder holds no complete recording, or a file of it is damaged.
+        HubError: If the Hub, or the way to it, still fails after some repetitions.
+    """
     folder = Path(folder)
     content = _read_recording(folder)
-    api = HfApi(token=token)
     name = hub_id(content["teacher"]["path"])
     # A relative path looks like an id, and may be that of a folder which is elsewhere now.
-    content = redact_recording(content, name if name and api.repo_exists(name) else None)
-    url = api.create_repo(repo_id, repo_type="dataset", private=private, exist_ok=True)
-    there = api.dataset_info(url.repo_id)
-    if private and not there.private:
-        raise InputError(f"private: the data set {url.repo_id} is public; change its settings, or choose another")
-    additions = _additions(folder, content, render_recording_card(content, url.repo_id, license))
-    deletions = _deletions(there, [addition.path_in_repo for addition in additions])
-    api.create_commit(
-        url.repo_id,
-        [*additions, *deletions],
-        commit_message=redact(commit_message) or "Upload a recording",
-        repo_type="dataset",
-        # What is deleted was chosen by what is there now.
-        parent_commit=there.sha,
-    )
-    return str(url)
+    known = name is not None and patiently(lambda: HfApi(token=token).repo_exists(name), f"the model {name}")
+    content = redact_recording(content, name if known else None)
+    files: dict[str, Path | bytes] = {
+        CARD_FILE: f"{render_recording_card(content, repo_id, license)}\n".encode(),
+        RECORDING_FILE: f"{json.dumps(content, indent=2)}\n".encode(),
+    }
+    unchanged = [file for file in FILES if file not in (RECORDING_FILE, SHARDS) and (folder / file).is_file()]
+    unchanged += [shard["file"] for shard in content["shards"]]
+    files |= {file: folder / file for file in unchanged}
+    # A glob of another recording's readers would find the shards of this one too.
+    return Repository(repo_id, files, "dataset", replaced=tuple(FILES), known_by=RECORDING_FILE)
 
 
 def redact_recording(content: Mapping[str, Any], teacher: str | None = None) -> dict[str, Any]:
@@ -160,28 +181,6 @@ def _read_recording(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, TypeError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"folder: {folder} holds a damaged recording ({type(error).__name__}: {reason})") from error
-
-
-def _additions(folder: Path, content: Mapping[str, Any], card: DatasetCard) -> list[CommitOperationAdd]:
-    """Every file of the recording, and the card."""
-    written = {
-        CARD_FILE: f"{card}\n".encode(),
-        RECORDING_FILE: f"{json.dumps(content, indent=2)}\n".encode(),
-    }
-    unchanged = [file for file in FILES if file not in (RECORDING_FILE, SHARDS) and (folder / file).is_file()]
-    unchanged += [shard["file"] for shard in content["shards"]]
-    return [CommitOperationAdd(file, content) for file, content in written.items()] + [
-        CommitOperationAdd(file, str(folder / file)) for file in unchanged
-    ]
-
-
-def _deletions(there: DatasetInfo, kept: Container[str]) -> list[CommitOperationDelete]:
-    """The files of an earlier recording that this one does not have; a glob would find its shards too."""
-    names = {file.rfilename for file in there.siblings or []}
-    if RECORDING_FILE not in names and names - {".gitattributes", CARD_FILE}:
-        raise InputError(f"repo_id: the data set {there.id} holds something else than a recording; choose another")
-    old = [file for file in sorted(names) if file in FILES or (file.startswith("data/") and file.endswith(".arrow"))]
-    return [CommitOperationDelete(file) for file in old if file not in kept]
 
 
 def _described(column: Column, content: Mapping[str, Any]) -> dict[str, str]:

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from datasets import load_dataset
 from huggingface_hub import HfApi, hf_hub_download
+from steps import take
 from transformers import AutoModelForSequenceClassification, default_data_collator
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, push_recording
@@ -107,16 +109,63 @@ def follow_card(repo_id: str, student: str, rows: str) -> dict[str, Any]:
     return {"rows": len(names["recording"]), "steps": names["trainer"].state.global_step}
 
 
-def main() -> None:
-    """Take the steps; the result of one that fails is what is said of it."""
-    results = []
-    for name, options in json.loads(sys.argv[1]):
+def command(arguments: list[str]) -> dict[str, Any]:
+    """Run `hf-distill ...` in this process."""
+    from hf_distill.cli import main
+
+    status, out, err = 0, io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
         try:
-            results.append(globals()[name](**options))
-        except Exception as error:
-            results.append(f"{type(error).__name__}: {error}")
-    print(json.dumps(results))
+            main(arguments)
+        except SystemExit as stop:
+            status = stop.code
+    lines = [line for line in err.getvalue().splitlines() if line.startswith("hf-distill: ")]
+    return {"status": status, "out": out.getvalue().splitlines(), "errors": lines}
+
+
+def answers(repo_id: str, folder: str, texts: list[str], place: int = 0) -> dict[str, Any]:
+    """Run the code of a card as it is printed, and the same code of the local model."""
+    text = Path(hf_hub_download(repo_id, "README.md")).read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", text, re.S)[place]
+    published, local = {}, {}
+    exec(code, published)
+    exec(code.replace(f'"{repo_id}"', repr(folder)), local)
+    return {"published": published["predict"](texts), "local": local["predict"](texts)}
+
+
+def write(path: str, text: str | None) -> None:
+    """Write a file, or remove it."""
+    if text is None:
+        Path(path).unlink()
+    else:
+        Path(path).write_text(text)
+
+
+def push_trained(teacher: str, student: str, tokenizer: str, output_dir: str, **options: Any) -> dict[str, Any]:
+    """Publish a student from a script."""
+    from transformers import AutoTokenizer
+
+    hub = {name: options.pop(name) for name in list(options) if name.startswith("hub_")}
+    trainer = DistillationTrainer(
+        model=AutoModelForSequenceClassification.from_pretrained(student),
+        teacher_model=AutoModelForSequenceClassification.from_pretrained(teacher),
+        args=DistillationTrainingArguments(
+            output_dir=output_dir, objectives=["logits_kl"], use_cpu=True, report_to=[], max_steps=1, **hub
+        ),
+        train_dataset=[{"input_ids": [5, 6, 7], "attention_mask": [1, 1, 1], "labels": 1}] * 8,
+        processing_class=AutoTokenizer.from_pretrained(tokenizer),
+    )
+    trainer.train()
+    commit = trainer.push_to_hub(**options)
+    commit = commit.result() if hasattr(commit, "result") else commit
+    if options.get("blocking") is False:
+        trainer.push_to_hub(**options).result()
+    loaded = AutoModelForSequenceClassification.from_pretrained(
+        commit.repo_url.repo_id, revision=options.get("revision")
+    ).state_dict()
+    same = all((loaded[name] == weight.cpu()).all() for name, weight in trainer.model.state_dict().items())
+    return {"commit": commit.oid, "url": str(commit.repo_url), "same": bool(same)}
 
 
 if __name__ == "__main__":
-    main()
+    take(globals())

@@ -92,7 +92,7 @@ class Repo:
     def at(self, revision):
         """(commit id, commit) for a branch, a tag, or a commit id of at least 7 digits."""
         refs = self.json("refs.json")
-        sha = refs["branches"].get(revision) or refs["tags"].get(revision)
+        sha = refs["branches"].get(revision) or refs["tags"].get(revision) or refs.get("pulls", {}).get(revision)
         if not sha and re.fullmatch(r"[0-9a-f]{7,40}", revision):
             sha = next((p.stem for p in (self.path / "commits").glob(revision + "*.json")), None)
         if not sha:
@@ -132,11 +132,13 @@ class Repo:
         else:
             raise Err(400, f"Commit operation not covered by this stand-in: {key}")
 
-    def commit(self, branch, parent, operations, title, message, author, card_kind):
-        """All of it or none: the blobs first, then the commit, and only then does the branch move."""
+    def commit(self, branch, parent, operations, title, message, author, card_kind, create_pr=False):
+        """All of it or none: the blobs first, then the commit, and only then does the branch move. With `create_pr`
+        the commit is the first of a new pull request, refs/pr/N, and the branch stays."""
         with self.lock:
             refs = self.json("refs.json")
-            head = refs["branches"].get(branch)
+            names = refs["branches"] if branch in refs["branches"] else refs.setdefault("pulls", {})
+            head = names.get(branch)
             if head is None:
                 raise Err(404, f"Invalid rev id: {branch}", "RevisionNotFound")
             if parent and not head.startswith(parent):
@@ -144,9 +146,12 @@ class Repo:
             files = dict(self.json(f"commits/{head}.json")["files"])
             for key, op in operations:
                 self.apply(files, key, op, card_kind)
-            refs["branches"][branch] = self.put_commit(head, files, title, message, author)
+            if create_pr:
+                names = refs.setdefault("pulls", {})
+                branch = f"refs/pr/{len(names) + 1}"
+            names[branch] = self.put_commit(head, files, title, message, author)
             self.put_json("refs.json", refs)
-            return refs["branches"][branch]
+            return names[branch], branch
 
 
 class Hub:
@@ -423,8 +428,15 @@ class Handler(BaseHTTPRequestHandler):
         rows = lambda what, git: [
             {"name": n, "ref": f"refs/{git}/{n}", "targetCommit": s} for n, s in refs[what].items()
         ]
+        pulls = refs.get("pulls", {}) if "include_prs" in self.query else {}
+        pulls = [{"name": ref.rpartition("/")[2], "ref": ref, "targetCommit": sha} for ref, sha in pulls.items()]
         self.reply(
-            {"branches": rows("branches", "heads"), "tags": rows("tags", "tags"), "converts": [], "pullRequests": []}
+            {
+                "branches": rows("branches", "heads"),
+                "tags": rows("tags", "tags"),
+                "converts": [],
+                "pullRequests": pulls,
+            }
         )
 
     @on("GET", API + "/commits/{rev}", "commits", "read")
@@ -589,15 +601,14 @@ class Handler(BaseHTTPRequestHandler):
 
     @on("POST", API + "/commit/{rev}", "commit", "write")
     def commit(self, repo, rev):
-        if self.query.get("create_pr"):
-            raise Err(400, "Pull requests are not covered by this stand-in")
         try:
             lines = [json.loads(line) for line in self.body().splitlines() if line.strip()]
             header = next(line["value"] for line in lines if line["key"] == "header")
             operations = [(line["key"], line["value"]) for line in lines if line["key"] != "header"]
         except (ValueError, KeyError, TypeError, StopIteration):
             raise Err(400, "A commit is newline-delimited JSON with a header line") from None
-        sha = repo.commit(
+        create_pr = bool(self.query.get("create_pr"))
+        sha, ref = repo.commit(
             rev,
             header.get("parentCommit"),
             operations,
@@ -605,9 +616,11 @@ class Handler(BaseHTTPRequestHandler):
             header.get("description", ""),
             self.user()["name"],
             self.kind[:-1],
+            create_pr,
         )
         page = f"{self.base}/{'' if self.kind == 'models' else self.kind + '/'}{self.repo_id}"
-        self.reply({"success": True, "commitOid": sha, "commitUrl": f"{page}/commit/{sha}", "hookOutput": ""})
+        pull = {"pullRequestUrl": f"{page}/discussions/{ref.rpartition('/')[2]}"} if create_pr else {}
+        self.reply({"success": True, "commitOid": sha, "commitUrl": f"{page}/commit/{sha}", "hookOutput": "", **pull})
 
     @on("POST", "/api/validate-yaml", "validate-yaml")
     def validate_yaml(self):
