@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from hf_distill.errors import InputError
+from hf_distill.evaluation.disagreements import find_disagreements, write_disagreements
 from hf_distill.evaluation.latency import measure_latency
+from hf_distill.evaluation.page import write_page
 from hf_distill.evaluation.plots import plot_comparison
 from hf_distill.evaluation.predict import ForwardFunction, forward_function, predict
 from hf_distill.evaluation.report import write_report
@@ -80,7 +82,12 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     }
     folder = context.run.folder / "report"
     write_report(report, folder)
-    plot_comparison({context.run.folder.name: report}, folder / "comparison.png")
+    names = context.data.names
+    found = find_disagreements(task, context.data.examples, references, predictions, names, context.processor)
+    write_disagreements(found, folder)
+    name = context.run.folder.name
+    picture = plot_comparison({name: report}, folder / "comparison.png")
+    write_page({name: context.run.folder}, folder / "index.html", picture)
     return report
 
 

@@ -104,6 +104,8 @@ def test_folder_holds_what_a_run_consists_of_and_nothing_else(finished: Path) ->
         "metrics.json",
         "comparison.md",
         "comparison.png",
+        "disagreements.json",
+        "index.html",
     }
 
 

@@ -7,12 +7,38 @@ import random
 from pathlib import Path
 from typing import Any
 
-from hf_distill.evaluation.disagreements import Answer, Disagreement, Disagreements, write_disagreements
-from hf_distill.evaluation.plots import plot_comparison
+from datasets import Dataset
+from PIL import Image
+
+from hf_distill.evaluation.disagreements import (
+    Answer,
+    Disagreement,
+    Disagreements,
+    find_disagreements,
+    write_disagreements,
+)
 from hf_distill.evaluation.report import write_report
+from hf_distill.tasks import find_task
 
 LABELS = ("negative", "neutral", "positive")
 BEGINNINGS = ("The plot is thin, but", "I did not expect much and", "After the first hour", "As with the book,")
+HOSTILE = (
+    "<script>window.hacked = 1</script>",
+    '"><script>window.hacked = 1</script>',
+    "</script><script>window.hacked = 1</script>",
+    "</style></title><img src=x onerror=window.hacked=1>",
+    """' onmouseover='window.hacked=1' autofocus onfocus="window.hacked=1""",
+    "javascript:window.hacked=1",
+    "{{ 7 * 7 }} {% raw %} ${window.hacked=1}",
+    "[bold red]not bold[/bold red] [link=https://example.com]no link[/link]",
+    "two\nlines\r\nor \x1b[31mthree\x1b[0m",
+    "left \u202ethgir",
+    "שלום עולם, مرحبا",
+    "\U0001f9d1\u200d\U0001f680 \U0001f600",
+    "&lt;b&gt; &amp; <b>",
+    "long" * 2000,
+)
+"""What somebody might write into a label, a text or a name to make a page do something."""
 ENDS = ("the cast carries it.", "nothing held my attention.", "it grows on you.", "the end falls flat.")
 
 
@@ -73,5 +99,23 @@ def make_run(folder: Path, report: dict[str, Any] | None = None, found: Disagree
     report = make_report() if report is None else report
     write_report(report, folder / "report")
     write_disagreements(make_disagreements() if found is None else found, folder / "report")
-    plot_comparison({folder.name: report}, folder / "report" / "comparison.png")
+    # Drawing it takes a second.
+    Image.new("RGB", (1200, 750), "white").save(folder / "report" / "comparison.png")
     return folder
+
+
+def make_hostile_run(folder: Path) -> Path:
+    """Write a run in which everything that others may have written is hostile."""
+    report = make_report(hardware=HOSTILE[1], split=HOSTILE[2], task=HOSTILE[3])
+    report["student"]["metrics"][HOSTILE[0]] = 0.5
+    report["student"]["per_class"] = {name: {"f1": 0.5} for name in HOSTILE}
+    report["quantized/<script>window.hacked = 1<"] = report.pop("quantized/onnxruntime")
+    found = find_disagreements(
+        find_task("text-classification")(),
+        Dataset.from_dict({"text": HOSTILE}),
+        list(range(len(HOSTILE))),
+        {"teacher": list(range(len(HOSTILE))), "student": [0] * len(HOSTILE), HOSTILE[4]: [1] * len(HOSTILE)},
+        HOSTILE,
+        None,
+    )
+    return make_run(folder / """a'"><script>window.hacked = 1<\n\x1b[31mb \u202ec""", report, found)

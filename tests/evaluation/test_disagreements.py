@@ -37,9 +37,8 @@ def found_of(
     teacher: list[int], student: list[int], right: list[int], texts: list[str] | None = None, names: list[str] = NAMES
 ) -> Disagreements:
     texts = texts or [f"text {row}" for row in range(len(right))]
-    ids = {name: [np.array(label) for label in labels] for name, labels in (("teacher", teacher), ("student", student))}
-    answers = {**ids, "quantized/onnxruntime": ids["student"]}
-    references = [np.array(label) for label in right]
+    ids, of_student, references = ([np.array(label) for label in labels] for labels in (teacher, student, right))
+    answers = {"teacher": ids, "student": of_student, "quantized/onnxruntime": of_student}
     task = find_task("text-classification")()
     return find_disagreements(task, Dataset.from_dict({"text": texts}), references, answers, names, None)
 
