@@ -167,3 +167,15 @@ def test_a_damaged_file_is_named_with_the_place_and_the_command(tmp_path: Path, 
     message = str(error.value)
     assert message.startswith(f"{path}: is damaged ({complaint}")
     assert message.endswith(f"make it with `hf-distill evaluate {tmp_path}`") and "\n" not in message
+
+
+def test_answers_of_unknown_rows_are_told_without_a_text() -> None:
+    found = find_disagreements(
+        find_task("text-classification")(),
+        Dataset.from_dict({"text": ["one of", "three rows", "made of one"]}),
+        [np.array(0)],
+        {"teacher": [np.array(0)], "student": [np.array(1)]},
+        NAMES,
+        None,
+    )
+    assert (found.examples[0].text, found.examples[0].answers["student"].text) == ("", "pos")
