@@ -121,18 +121,25 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) else visible(value, keep="\n"),
+        finalize=_seen,
     )
     environment.globals |= {"kind_of": _kind_of, "number_in": _number_in}
     return environment
 
 
+def _seen(value: Any) -> str:
+    """Return a text in which every character can be seen; most, such as pictures, are such already."""
+    if isinstance(value, Markup):
+        return value
+    text = str(value)
+    return text if text.isascii() and text.isprintable() else visible(text, keep="\n")
+
+
 def _policy(style: str, script: str) -> str:
     """Forbid the page everything but its own style, its own script, and pictures that are in it."""
-    own = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in
-           (("style", style), ("script", script))}  # fmt: skip
+    of_style, of_script = (f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'" for text in (style, script))
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{own['style']}'; script-src 'sha256-{own['script']}'; "
+        f"default-src 'none'; img-src data:; style-src {of_style}; script-src {of_script}; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -170,9 +177,8 @@ def _classes(report: Mapping[str, Any]) -> ClassTable | None:
     if not isinstance(first, Mapping):
         return None
     metric = "f1" if "f1" in first else next(iter(first))
-    supports = {
-        name: number_at(classes, name, "support") for classes in by_model.values() for name in classes
-    }  # The same of all models: it is that of the references.
+    # The same of all models, for what is right does not depend on them.
+    supports = {name: number_at(classes, name, "support") for classes in by_model.values() for name in classes}
     rows = [
         [
             name,
@@ -192,7 +198,11 @@ def _address(picture: Path | None) -> str | None:
     """Return a PNG file as an address with the data in it; `None` if there is no such file."""
     if picture is None or not picture.is_file():
         return None
-    return f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+    return f"data:image/png;base64,{_base64(picture.read_bytes())}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
 
 
 def _kind_of(model: str) -> str:

@@ -85,7 +85,7 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     names = context.data.names
     found = find_disagreements(task, context.data.examples, references, predictions, names, context.processor)
     write_disagreements(found, folder)
-    name = context.run.folder.name
+    name = context.run.folder.resolve().name
     picture = plot_comparison({name: report}, folder / "comparison.png")
     write_page({name: context.run.folder}, folder / "index.html", picture)
     return report
