@@ -199,17 +199,31 @@ def publish(run: Path, **options: Any) -> None:
 
 @app.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--picture", type=click.Path(path_type=Path), default=Path("comparison.png"), show_default=True)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    help="Where the page is written; the report folder of a single run, else comparison, by default.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Where the picture is written; comparison.png beside the page by default.",
+)
 @debug_option
-def compare(runs: tuple[Path, ...], picture: Path) -> None:
-    """Show several runs in one table and one picture."""
+def compare(runs: tuple[Path, ...], output_dir: Path | None, picture: Path | None) -> None:
+    """Show runs in one table, one picture, and a page for the browser with examples to read."""
+    from hf_distill.evaluation.page import write_page
     from hf_distill.evaluation.plots import plot_comparison
     from hf_distill.evaluation.report import compare_runs, read_report
 
-    reports = {_run_name(run, runs): read_report(run) for run in runs}
+    named = {visible(_run_name(run, runs)): run for run in runs}
+    reports = {name: read_report(run) for name, run in named.items()}
     table, _ = compare_runs(reports)
     _print(table)
-    print(f"Picture: {plot_comparison(reports, picture)}")
+    folder = output_dir or (runs[0] / "report" if len(runs) == 1 else Path("comparison"))
+    picture = plot_comparison(reports, picture or folder / "comparison.png")
+    print(f"Picture: {visible(picture)}")
+    print(f"Page: {visible(write_page(named, folder / 'index.html', picture))}")
 
 
 @app.command()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -93,6 +94,53 @@ def test_environment_is_shown(main: Main) -> None:
     status, out, _ = main("env")
     assert status == 0
     assert all(word in out for word in ("python", "torch", "transformers", "quantization"))
+
+
+def test_one_run_has_its_page_in_its_own_report(main: Main, tmp_path: Path) -> None:
+    run = write_report(tmp_path / "run", 0.5)
+    status, out, err = main("compare", run)
+    assert (status, err) == (0, "")
+    assert f"Page: {run}/report/index.html" in out and f"Picture: {run}/report/comparison.png" in out
+    assert (tmp_path / "run" / "report" / "index.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_several_runs_have_a_page_in_a_folder_of_their_own(
+    main: Main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [write_report(tmp_path / name, score) for name, score in (("first", 0.5), ("second", 0.75))]
+    status, out, _ = main("compare", *runs)
+    assert status == 0 and "0.7500" in out
+    assert {path.name for path in (tmp_path / "comparison").iterdir()} == {"index.html", "comparison.png"}
+    assert main("compare", *runs, "--output-dir", "elsewhere", "--picture", "both.png")[0] == 0
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["index.html"]
+    assert (tmp_path / "both.png").is_file()
+    assert "data:image/png" in (tmp_path / "elsewhere" / "index.html").read_text()
+
+
+def test_runs_that_cannot_be_compared_leave_nothing(
+    main: Main, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = [write_report(tmp_path / name, 0.5) for name in ("first", "second")]
+    path = tmp_path / "second" / "report" / "metrics.json"
+    path.write_text(path.read_text().replace("accuracy", "spearman"))
+    status, out, err = main("compare", *runs)
+    assert (status, out) == (2, "") and len(err.splitlines()) == 1
+    assert not (tmp_path / "comparison").exists()
+
+
+def test_hostile_names_of_runs_are_text_in_the_terminal(main: Main, tmp_path: Path) -> None:
+    names = ["\x1b[31mred\x1b[0m", "[bold]b[red]", "left\u202ethgir", "two\nlines", "<script>a<", "\U0001f600"]
+    runs = [write_report(tmp_path / name, 0.5) for name in names]
+    status, out, _ = main("compare", *runs, "--output-dir", str(tmp_path / "\x1b[2J"))
+    assert status == 0
+    assert not {"\x1b", "\u202e", "\r"} & set(out)
+    together = re.sub(r"\s", "", out)
+    assert "[bold]b[red]" in together and "<script>" in together and "[U+202E]" in together
+    assert "Page:" in out and "[U+001B][2J" in out
+    status, _, err = main("compare", str(tmp_path / "\x1b[2Jmissing"))
+    assert status == 2 and "\x1b" not in err and "[U+001B][2Jmissing" in err
 
 
 @pytest.mark.parametrize("arguments", [("rnu",), ("run",), ("run", "a", "--untill", "b"), ("evaluate",)])

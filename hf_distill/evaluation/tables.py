@@ -96,8 +96,21 @@ def compare_runs(reports: Mapping[str, Mapping[str, Any]]) -> tuple[Table, str]:
         title=f"Comparison by {primary}",
         note=note,
     )
-    lines = [[run, row.model, *_cells(row, names)] for run, row in rows]
-    return table, f"{markdown_table(['Run', 'Model', *names, *HEADERS], lines, names=2)}\n\n{note}"
+    return table, f"{markdown_table(*comparison_cells(reports), names=2)}\n\n{note}"
+
+
+def comparison_cells(reports: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """The texts of a table of several runs: one row for each run and model, with all metrics.
+
+    Args:
+        reports (`Mapping[str, Mapping[str, Any]]`): Report of each run, by the run's name.
+
+    Returns:
+        `tuple[list[str], list[list[str]]]`: The headers, "Run" and "Model" first, and the cells of each row.
+    """
+    names = list(dict.fromkeys(name for report in reports.values() for name in metric_names(report)))
+    rows = [(run, row) for run, report in reports.items() for row in comparison_rows(report)]
+    return ["Run", "Model", *names, *HEADERS], [[run, row.model, *_cells(row, names)] for run, row in rows]
 
 
 def common_primary_metric(reports: Mapping[str, Mapping[str, Any]]) -> str:

@@ -15,6 +15,7 @@ from transformers import PretrainedConfig
 from hf_distill.data.loading import keep_labels_per_class, load_data, sample_rows
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
+from hf_distill.pipeline.examples import examples_of, number_rows, without_numbers
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
 from hf_distill.pipeline.transfer import load_transfer
 from hf_distill.pipeline.unusable import Counts, count_left_out, leave_out_unusable, settle_cut
@@ -33,6 +34,7 @@ class TaskData:
         train (`Dataset`): Encoded training rows, those without a label included.
         labelled (`Dataset`): What a model learns from without a teacher: the training rows with a label.
         evaluation (`Dataset`): Encoded rows that the models are measured on.
+        examples (`Dataset`): The same as people read them: the row of the data that each answer is about.
         evaluation_split (`str`): Which split those are.
         validation (`Dataset`, *optional*): Encoded rows for evaluation during training.
         counts (`dict`): How many rows of each split were left out or cut, if any were.
@@ -44,6 +46,7 @@ class TaskData:
     train: Dataset
     labelled: Dataset
     evaluation: Dataset
+    examples: Dataset
     evaluation_split: str
     validation: Dataset | None
     counts: Counts
@@ -140,12 +143,15 @@ def prepare_data(
             raise InputError(f"dataset.labels_per_class: {task.name} has no classes; leave it out")
         data["train"] = _hide_labels(task, data["train"], section)
     encoded = {name: task.encode_inputs(rows, processor) for name, rows in data.items()}
+    encoded[split] = number_rows(task, encoded[split], data[split])
     if task.collator_reads_columns:
         count_left_out(data, encoded, counts)
     encoded = settle_cut(task, encoded, section, counts)
     if "transfer" in encoded:
         encoded["train"] = concatenate_datasets([encoded["train"], encoded.pop("transfer")])
     encoded |= {name: task.evaluation_rows(rows, processor) for name, rows in encoded.items() if name != "train"}
+    examples = examples_of(task.labelled(encoded[split]), data[split])
+    encoded = {name: without_numbers(rows) for name, rows in encoded.items()}
     labelled, measured = task.supervised(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
         if len(rows) == 0 and (task.needs_labels or rows is measured):
@@ -156,6 +162,7 @@ def prepare_data(
         train=encoded["train"],
         labelled=labelled,
         evaluation=measured,
+        examples=examples,
         evaluation_split=split,
         validation=encoded.get("validation"),
         counts=counts,

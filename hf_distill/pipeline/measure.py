@@ -13,9 +13,11 @@ import numpy as np
 import torch
 
 from hf_distill.errors import InputError
+from hf_distill.evaluation.disagreements import find_disagreements, write_disagreements
 from hf_distill.evaluation.latency import measure_latency
 from hf_distill.evaluation.losses import PICTURE_FILE as LOSS_PICTURE
 from hf_distill.evaluation.losses import plot_losses, read_losses
+from hf_distill.evaluation.page import write_page
 from hf_distill.evaluation.plots import PICTURE_FILE, plot_comparison
 from hf_distill.evaluation.predict import ForwardFunction, forward_function, predict
 from hf_distill.evaluation.report import write_report
@@ -89,7 +91,12 @@ def evaluate_run(context: Context) -> dict[str, Any]:
     write_report(report, folder)
     losses = read_losses(folder)
     plot_losses([losses[stage] for stage in LEARNING_STAGES if stage in losses], folder / LOSS_PICTURE)
-    plot_comparison({context.run.folder.name: report}, folder / PICTURE_FILE)
+    names = context.data.names
+    found = find_disagreements(task, context.data.examples, references, predictions, names, context.processor)
+    write_disagreements(found, folder)
+    name = context.run.folder.resolve().name
+    picture = plot_comparison({name: report}, folder / PICTURE_FILE)
+    write_page({name: context.run.folder}, folder / "index.html", picture)
     return report
 
 

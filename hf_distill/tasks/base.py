@@ -17,6 +17,7 @@ from transformers import BatchEncoding, EvalPrediction, PretrainedConfig
 from hf_distill.errors import InputError, nearest_name
 from hf_distill.escaping import python_string
 from hf_distill.features.heads import Head, head_of, read_logits
+from hf_distill.tasks.in_words import InWords
 
 Processor = Any
 """What makes a model's inputs of a row: a tokenizer, an image processor or a feature extractor."""
@@ -28,8 +29,11 @@ PADDING_MULTIPLE = 8
 CUT = "was_cut"
 """The column of encoded rows that says which were longer than may be; it is counted and dropped."""
 
+EXAMPLE = "example"
+"""The column of encoded rows with the number of the row of the data, where several of them may be of one."""
 
-class Task(ABC):
+
+class Task(InWords, ABC):
     """
     One kind of problem that a model with a head solves.
 
@@ -112,7 +116,7 @@ class Task(ABC):
         """Load what makes a model's inputs of a row, from a folder or the Hub."""
         return getattr(transformers, self.auto_processor).from_pretrained(name)
 
-    def read_teacher(self, name: str | Path) -> None:  # noqa: B027 (most tasks have nothing to learn of it)
+    def read_teacher(self, name: str | Path) -> None:
         """
         Take what the task must know of a teacher out of its files, in a folder or on the Hub.
 
@@ -120,7 +124,7 @@ class Task(ABC):
             InputError: If the task cannot do with such a teacher.
         """
 
-    def complete(self, folder: str | Path) -> None:  # noqa: B027 (most models need no more)
+    def complete(self, folder: str | Path) -> None:
         """Write, beside a model and what makes its inputs, what else its readers look for in the folder."""
 
     @property
@@ -145,7 +149,7 @@ class Task(ABC):
             "name a checkpoint with teacher.model"
         )
 
-    def check_inputs(self, config: PretrainedConfig, processor: Processor, field: str) -> None:  # noqa: B027
+    def check_inputs(self, config: PretrainedConfig, processor: Processor, field: str) -> None:
         """
         Check that a model made from a configuration can read what the processor makes.
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,31 @@ class FillMask(Task):
     def agreement(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
         """Return the share of masked tokens for which two models find the same likeliest."""
         return super().agreement([row["token"] for row in one], [row["token"] for row in other])
+
+    def texts_of(self, example: Mapping[str, Any], processor: Any) -> list[str]:
+        """Return the piece of text, with the number of each masked token in its place."""
+        masked = np.flatnonzero(np.asarray(example["labels"]) != IGNORED_LABEL).tolist()
+        borders = [-1, *masked, len(example["input_ids"])]
+        pieces = [example["input_ids"][first + 1 : last] for first, last in pairwise(borders)]
+        first, *others = (processor.decode(piece, skip_special_tokens=True) for piece in pieces)
+        return [first + "".join(f" [{number}] {piece}" for number, piece in enumerate(others, 1))]
+
+    def in_words(
+        self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
+    ) -> list[str]:
+        """Return the tokens at the numbers where not all say the same; see [`InWords.in_words`]."""
+        right, *found = answers
+        tokens = [right.tolist(), *(answer["token"].tolist() for answer in found)]
+        disputed = [place for place in range(len(right)) if len({row[place] for row in tokens}) > 1]
+        return [", ".join(f"[{place + 1}] {processor.decode([row[place]])}" for place in disputed) for row in tokens]
+
+    def is_right(self, answer: np.ndarray, reference: np.ndarray) -> bool:
+        """Say whether the likeliest tokens are those that are masked."""
+        return super().is_right(answer["token"], reference)
+
+    def difference(self, one: np.ndarray, other: np.ndarray) -> float:
+        """Say whether any of the likeliest tokens are others."""
+        return super().difference(one["token"], other["token"])
 
     def labelled(self, rows: Dataset) -> Dataset:
         """Return all rows: the text is its own label."""

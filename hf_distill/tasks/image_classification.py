@@ -19,7 +19,7 @@ from transformers.image_utils import load_image
 from hf_distill.compatibility import IMAGES_WITH_PIL
 from hf_distill.errors import InputError
 from hf_distill.tasks.base import Processor
-from hf_distill.tasks.media import MediaClassification, UnreadableError
+from hf_distill.tasks.media import MediaClassification, UnreadableError, file_of
 
 DAMAGES = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 """What Pillow raises of files that it cannot read."""
@@ -47,6 +47,10 @@ class ImageClassification(MediaClassification):
             return load_image(Image.open(io.BytesIO(file)))
         except DAMAGES as error:
             raise UnreadableError(f"cannot be read ({_reason(error)})") from error
+
+    def picture_of(self, example: Mapping[str, Any]) -> Image.Image:
+        """Return the image; see [`InWords.picture_of`]."""
+        return self.decode(file_of(example[self.medium]))
 
     def inputs_of(self, decoded: list[Image.Image], processor: Processor) -> Mapping[str, torch.Tensor]:
         """Return `pixel_values` of shape `(batch, channels, height, width)`, in grey where one channel is read."""

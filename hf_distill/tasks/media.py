@@ -69,7 +69,7 @@ class MediaClassification(OneLabelTask):
         medium, problem_of = self.medium, self._problem_of
 
         def read_batch(batch: dict[str, list]) -> dict[str, list]:
-            files = [_file_of(value) for value in batch[medium]]
+            files = [file_of(value) for value in batch[medium]]
             problems = [problem_of(file) for file in files]
             return {medium: files, "labels": self._labels_of(batch["label"]), "problem": problems, PLACE: batch[PLACE]}
 
@@ -124,6 +124,10 @@ class MediaClassification(OneLabelTask):
         """Return a collator that decodes files and makes inputs of one size of them."""
         return MediaCollator(self, processor)
 
+    def texts_of(self, example: Mapping[str, Any], processor: Any) -> list[str]:
+        """Return where the file is in the data set; see [`InWords.texts_of`]."""
+        return [example[PLACE]] if PLACE in example else []
+
     def lengths(self, rows: Dataset) -> np.ndarray:
         """Return zeros: inputs all have one size."""
         return np.zeros(len(rows), np.int64)
@@ -158,7 +162,7 @@ class MediaCollator:
         return batch
 
 
-def _file_of(value: Any) -> bytes | None:
+def file_of(value: Any) -> bytes | None:
     """Return the bytes of a file that a row has: in it, or as a path."""
     path = value
     if isinstance(value, Mapping):

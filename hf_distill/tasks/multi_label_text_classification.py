@@ -96,6 +96,12 @@ class MultiLabelTextClassification(SpreadColumnTask, TextClassification):
         """Return, for each row, 1 for each label that is right, else 0."""
         return list(np.asarray(rows["labels"]).astype(int))
 
+    def in_words(
+        self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
+    ) -> list[str]:
+        """Return the names of the labels that hold; see [`InWords.in_words`]."""
+        return [", ".join(name for name, holds in zip(names, row) if holds) or "no label" for row in answers]
+
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the rows that have a list of labels."""
         return rows.select([row for row, labels in enumerate(rows["labels"]) if IGNORED_LABEL not in labels])

@@ -96,6 +96,16 @@ class MultipleChoice(SpreadColumnTask, TextClassification):
         """Return a collator that pads to the longest choice of the batch."""
         return _ChoicesCollator(processor, pad_to_multiple_of=PADDING_MULTIPLE)
 
+    def texts_of(self, example: Mapping[str, Any], processor: Any) -> list[str]:
+        """Return the text, what follows it, and the choices; see [`InWords.texts_of`]."""
+        return [*super().texts_of(example, processor), *(f"\N{BULLET} {choice}" for choice in example["choices"])]
+
+    def in_words(
+        self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
+    ) -> list[str]:
+        """Return the choices themselves; see [`InWords.in_words`]."""
+        return [example["choices"][int(answer)] for answer in answers]
+
     def head_options(self, names: Sequence[str]) -> dict[str, Any]:
         """Return nothing: how many choices there are is not a matter of the model."""
         return {}

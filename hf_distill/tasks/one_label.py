@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,6 +52,12 @@ class OneLabelTask(Task):
     def references(self, rows: Dataset) -> list[np.ndarray]:
         """Return the true label id of each row."""
         return list(np.asarray(rows["labels"]))
+
+    def in_words(
+        self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
+    ) -> list[str]:
+        """Return the names of labels; see [`InWords.in_words`]."""
+        return [names[int(answer)] for answer in answers]
 
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the rows that have a label."""

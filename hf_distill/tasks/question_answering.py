@@ -16,7 +16,7 @@ from hf_distill.features.heads import Head
 from hf_distill.features.units import IGNORED_POSITION
 from hf_distill.metrics import compute_squad_metrics
 from hf_distill.metrics.squad import normalize_answer
-from hf_distill.tasks.base import PADDING_MULTIPLE, Processor, Task
+from hf_distill.tasks.base import EXAMPLE, PADDING_MULTIPLE, Processor, Task
 from hf_distill.tasks.spans import Span, best_spans
 from hf_distill.tasks.windows import PLACES, WindowCollator, WindowMaker
 
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 USUAL_LENGTH = 512
 """Tokens of a window where neither the recipe nor the tokenizer says how many."""
+CONTEXT_BEFORE = 200
+"""Characters of the context that people read before the answer."""
 USAGE = """
 def predict(question, context):
     # What of the context goes beyond {max_length} tokens is not read.
@@ -160,7 +162,7 @@ class QuestionAnswering(Task):
         return windows
 
     def _warn_of_lost(self, rows: Dataset, windows: Dataset) -> None:
-        learnt = set(np.asarray(windows["example"])[np.asarray(windows["start_positions"]) != IGNORED_POSITION])
+        learnt = set(np.asarray(windows[EXAMPLE])[np.asarray(windows["start_positions"]) != IGNORED_POSITION])
         lost = sum(start is not None and row not in learnt for row, start in enumerate(rows["answer_start"]))
         if lost:
             logger.warning("%d answers are longer than two windows have in common, and are not learnt", lost)
@@ -176,7 +178,7 @@ class QuestionAnswering(Task):
     def answers(self, predictions: Sequence[Span], rows: Dataset) -> list[str]:
         """Return a text for each example; it is empty where "no answer" is likelier, or the context is empty."""
         spans: dict[int, list[tuple[Span, int]]] = {}
-        for row, (example, span) in enumerate(zip(rows["example"], predictions)):
+        for row, (example, span) in enumerate(zip(rows[EXAMPLE], predictions)):
             spans.setdefault(example, []).append((span, row))
         return [self._answer(windows, rows) for windows in spans.values()]
 
@@ -193,7 +195,7 @@ class QuestionAnswering(Task):
 
     def references(self, rows: Dataset) -> list[list[str]]:
         """Return the right answers to the question of each example; none where it has no answer."""
-        return list(dict(zip(rows["example"], rows["references"])).values())
+        return list(dict(zip(rows[EXAMPLE], rows["references"])).values())
 
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the windows of examples whose answers are known, be it that there is none."""
@@ -205,9 +207,29 @@ class QuestionAnswering(Task):
         """Return SQuAD's exact match and F1, from 0 to 1."""
         return compute_squad_metrics(answers, references)
 
+    def texts_of(self, example: Mapping[str, Any], processor: Any) -> list[str]:
+        """Return the question and the context, from a little before the answer where there is one."""
+        start = max(0, (example.get("answer_start") or 0) - CONTEXT_BEFORE)
+        return [example["question"], f"{'… ' if start else ''}{example['context'][start:]}"]
+
+    def in_words(
+        self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
+    ) -> list[str]:
+        """Return answers as they are, all of those that are right; see [`InWords.in_words`]."""
+        right, *given = answers
+        return [" / ".join(dict.fromkeys(right)) or "no answer", *(answer or "no answer" for answer in given)]
+
+    def is_right(self, answer: str, reference: Sequence[str]) -> bool:
+        """Say whether an answer is one of the right ones, as SQuAD's metric compares them."""
+        return normalize_answer(answer) in set(map(normalize_answer, reference or [""]))
+
+    def difference(self, one: str, other: str) -> float:
+        """Say whether two answers are others, as SQuAD's metric compares them."""
+        return float(normalize_answer(one) != normalize_answer(other))
+
     def agreement(self, one: Sequence[str], other: Sequence[str]) -> float:
         """Return the share of questions to which two models give the same answer, as SQuAD's metric compares them."""
-        same = sum(normalize_answer(a) == normalize_answer(b) for a, b in zip(one, other))
+        same = sum(not self.difference(a, b) for a, b in zip(one, other))
         return same / max(len(one), 1)
 
     def head_options(self, names: Sequence[str]) -> dict[str, Any]:

@@ -18,16 +18,17 @@ from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.features.pooling import POOLINGS
 from hf_distill.metrics import compute_correlation_metrics
-from hf_distill.tasks.base import PADDING_MULTIPLE, Processor, Task
+from hf_distill.tasks.base import EXAMPLE, PADDING_MULTIPLE, Processor, Task
+from hf_distill.tasks.in_words import NumbersInWords
 from hf_distill.tasks.sentence_transformers_files import read_files, write_files
 
-EXAMPLE, SCORE = "example", "score"
-"""Columns of encoded rows: which row of the data a text is of, and the score of that row, NaN where it has none."""
+SCORE = "score"
+"""The column of encoded rows with the score of the row that a text is of, NaN where it has none."""
 PARTNER = "partner_"
 """How the columns of the second text begin where a pair is one row."""
 
 
-class SentenceSimilarity(Task):
+class SentenceSimilarity(NumbersInWords, Task):
     """
     A vector for each text: the student learns the teacher's, from texts without any label.
 

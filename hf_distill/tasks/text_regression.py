@@ -16,10 +16,11 @@ from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.features.units import IGNORED_LABEL
 from hf_distill.metrics import compute_correlation_metrics, compute_regression_metrics
+from hf_distill.tasks.in_words import NumbersInWords
 from hf_distill.tasks.text_classification import TextClassification
 
 
-class TextRegression(TextClassification):
+class TextRegression(NumbersInWords, TextClassification):
     """A number for a text, or for two texts together; rows without a number learn from the teacher only."""
 
     name = "text-regression"

@@ -103,6 +103,21 @@ class TokenClassification(Task):
             for labels, mask in zip(rows["labels"], rows[PREDICTION_MASK])
         ]
 
+    def texts_of(self, example: Mapping[str, Any], processor: Any) -> list[str]:
+        """Return the words with spaces between them."""
+        return [" ".join(example["tokens"])]
+
+    def in_words(
+        self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
+    ) -> list[str]:
+        """Return the words to which not all give the same tag, each with its tag; see [`InWords.in_words`]."""
+        words = example["tokens"]
+        encoded = processor(words, is_split_into_words=True, truncation=True, max_length=self.max_length)
+        # Words that are cut off have no tag, and neither have those that the tokenizer makes nothing of.
+        read = [words[place] for place in _first_of_words(encoded.word_ids()) if place is not None]
+        disputed = [place for place in range(len(read)) if len({int(tags[place]) for tags in answers}) > 1]
+        return [", ".join(f"{read[place]}: {names[tags[place]]}" for place in disputed) for tags in answers]
+
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the rows that have tags."""
         keep = [row for row, labels in enumerate(rows["labels"]) if any(label != IGNORED_LABEL for label in labels)]

@@ -13,6 +13,7 @@ from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
 from hf_distill.errors import InputError
 from hf_distill.features.units import IGNORED_POSITION, SPAN_LABELS
+from hf_distill.tasks.base import EXAMPLE
 
 PLACES = "answer_places"
 """The column that says of each token of a window what an answer may have to do with it."""
@@ -53,7 +54,7 @@ class WindowMaker:
         """
         # Not every tokenizer gives token types.
         inputs = {name: List(Value("int32")) for name in self.tokenizer("a", "b")}
-        positions = {name: Value("int64") for name in ("example", *SPAN_LABELS)}
+        positions = {name: Value("int64") for name in (EXAMPLE, *SPAN_LABELS)}
         offsets = {name: List(Value("int32")) for name in ("character_starts", "character_ends", PLACES)}
         return Features({**inputs, **positions, **offsets, **columns})
 
@@ -107,7 +108,7 @@ class WindowMaker:
             positions[windows] = _positions(answer, *([part[w] for w in windows] for part in (starts, ends, places)))
         return {
             **encoded,
-            "example": [numbers[place] for place in places_in_batch],
+            EXAMPLE: [numbers[place] for place in places_in_batch],
             **dict(zip(SPAN_LABELS, positions.T)),
             "character_starts": starts,
             "character_ends": ends,

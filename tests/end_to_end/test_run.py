@@ -108,6 +108,8 @@ def test_folder_holds_what_a_run_consists_of_and_nothing_else(finished: Path) ->
         "comparison.png",
         "losses.json",
         "losses.png",
+        "disagreements.json",
+        "index.html",
     }
 
 

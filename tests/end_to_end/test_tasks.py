@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from huggingface_hub import ModelCard
 from transformers import AutoConfig
 
 from hf_distill.errors import InputError
+from hf_distill.evaluation.disagreements import read_disagreements
 from hf_distill.pipeline.cards import card_contents
 from hf_distill.pipeline.recipe import parse_recipe
 from hf_distill.pipeline.run import open_run, run_recipe
@@ -34,6 +36,9 @@ from tiny import works
 TASKS = [task.name for task in list_tasks()]
 # What the softened probabilities of classes are to these tasks, nothing is.
 WITHOUT_PROBABILITIES = {"multi-label-text-classification", "text-regression", "sentence-similarity"}
+ONE_ANSWER = {
+    "text-classification", "image-classification", "audio-classification", "multiple-choice", "question-answering",
+}  # fmt: skip
 SOFTENED = {"logits_kl", "logits_ce", "dkd", "dist"}
 
 
@@ -64,6 +69,21 @@ def test_every_model_is_measured(run: Path) -> None:
         assert math.isfinite(report[model]["metrics"][task.primary_metric])
         assert report[model]["latency_ms"]["batch_32"]["p50"] > 0
     assert report["teacher"]["agreement_with_teacher"] == pytest.approx(1.0)
+
+
+def test_examples_on_which_student_and_teacher_differ_can_be_read(run: Path) -> None:
+    report, found = json.loads((run / "report" / "metrics.json").read_text()), read_disagreements(run)
+    assert found.examples_measured == report["rows"]
+    assert 0 < len(found.examples) <= found.differing <= report["rows"]
+    models = {key for key in report if key in ("teacher", "baseline", "student") or key.startswith("quantized/")}
+    for example in found.examples:
+        assert example.text or example.picture
+        assert set(example.answers) == models and example.reference
+        assert all(answer.text for answer in example.answers.values())
+        assert found.numbers or example.answers["teacher"].text != example.answers["student"].text
+    if report["task"] in ONE_ANSWER:
+        assert 1 - found.differing / report["rows"] == pytest.approx(report["student"]["agreement_with_teacher"])
+    assert found.examples[0].answers["student"].text in html.unescape((run / "report" / "index.html").read_text())
 
 
 def test_the_student_is_a_checkpoint_with_the_head(run: Path) -> None:
