@@ -18,12 +18,12 @@ from hf_distill.escaping import one_line, visible
 from hf_distill.evaluation.disagreements import STUDENT, Disagreements, read_disagreements
 from hf_distill.evaluation.findings import findings
 from hf_distill.evaluation.report import read_report
-from hf_distill.evaluation.rows import KINDS, format_score, model_keys, number_at
+from hf_distill.evaluation.rows import KINDS, comparison_rows, format_score, model_keys, number_at
 from hf_distill.evaluation.tables import (
-    GENERAL_NOTE,
     NOT_MEASURED,
     common_primary_metric,
     comparison_cells,
+    general_note,
     measurement_note,
 )
 from hf_distill.files import write_atomically
@@ -103,7 +103,8 @@ def write_page(runs: Mapping[str, Path], path: Path, picture: Path | None = None
         several=several,
         headers=headers,
         rows=rows,
-        note=GENERAL_NOTE if several else views[0].note,
+        note=general_note([row for report in reports.values() for row in comparison_rows(report)])
+        if several else views[0].note,
         picture=_address(picture),
         runs=views,
         policy=_policy(style, script),

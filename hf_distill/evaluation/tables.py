@@ -88,7 +88,7 @@ def compare_runs(reports: Mapping[str, Mapping[str, Any]]) -> tuple[Table, str]:
     primary = common_primary_metric(reports)
     names = list(dict.fromkeys(name for report in reports.values() for name in metric_names(report)))
     rows = [(run, row) for run, report in reports.items() for row in comparison_rows(report)]
-    note = _general_note([row for _, row in rows])
+    note = general_note([row for _, row in rows])
     table = _widest_table(
         {"Run": [run for run, _ in rows], "Model": _narrow_names([row for _, row in rows])},
         [row for _, row in rows],
@@ -150,13 +150,17 @@ def measurement_note(report: Mapping[str, Any]) -> str:
     threads = number_at(report, "threads")
     machine = [str(report["hardware"])] if report.get("hardware") else []
     machine += [] if threads is None else ["1 thread" if threads == 1 else f"{threads:.0f} threads"]
-    sentences += [_general_note(comparison_rows(report))]
+    sentences += [general_note(comparison_rows(report))]
     sentences += [f"Measured on: {', '.join(machine)}."] if machine else []
     return " ".join(filter(None, sentences))
 
 
-def _general_note(rows: Sequence[ComparisonRow]) -> str:
-    """What the numbers that the rows have mean."""
+def general_note(rows: Sequence[ComparisonRow]) -> str:
+    """What the numbers that the rows have mean.
+
+    Args:
+        rows (`Sequence[ComparisonRow]`): The rows of a table.
+    """
     return " ".join(note for name, note in NOTES.items() if any(getattr(row, name) is not None for row in rows))
 
 
