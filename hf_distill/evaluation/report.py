@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_distill.errors import InputError
+from hf_distill.escaping import markdown
 from hf_distill.evaluation.findings import findings
 from hf_distill.evaluation.rows import ComparisonRow, comparison_rows, model_keys
 from hf_distill.evaluation.tables import compare_runs, comparison_markdown, comparison_table
@@ -64,7 +65,7 @@ def write_report(report: Mapping[str, Any], folder: Path) -> Path:
     Returns:
         `Path`: Path of `metrics.json`.
     """
-    sentences = "\n".join(f"- {sentence}" for sentence in findings(report))
+    sentences = "\n".join(f"- {markdown(sentence)}" for sentence in findings(report))
     comparison = f"# Comparison\n\n{comparison_markdown(report)}\n\n## Findings\n\n{sentences}\n"
     write_atomically(Path(folder) / "comparison.md", comparison)
     content = json.dumps(_finite(report), indent=2, allow_nan=False) + "\n"

@@ -160,6 +160,11 @@ def test_training_field_of_the_run_itself_is_refused(key: str) -> None:
         ({"training": {"learning_rate": "fast"}}, "training.learning_rate: input should be a valid number"),
         ({"training": {"max_steps": 1.5}}, "training.max_steps: input should be a valid integer"),
         ({"training": 3}, "training: input should be a valid dictionary; got 3"),
+        (
+            {"card": {"license": "apache2"}},
+            "card.license: the Hub has no licence 'apache2'; did you mean 'apache-2.0'?",
+        ),
+        ({"card": {"language": ["en", "English"]}}, "card.language: 'english' is no ISO 639 code"),
     ],
 )
 def test_bad_value_names_the_field(changes: dict[str, Any], message: str) -> None:
