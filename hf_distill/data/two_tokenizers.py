@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 
@@ -67,6 +68,11 @@ class TwoTokenizers:
         return getattr(self.student, name)
 
     @property
+    def tokenizers(self) -> tuple[PreTrainedTokenizerBase, PreTrainedTokenizerBase]:
+        """The student's and the teacher's."""
+        return self.student, self.teacher
+
+    @property
     def model_input_names(self) -> list[str]:
         """The columns that it makes and pads."""
         beside = [*self.teacher.model_input_names, SPANS, WORDS]
@@ -93,7 +99,7 @@ class TwoTokenizers:
         if wrong is not None:
             raise InputError(f"{wrong}: is not for two tokenizers side by side; {', '.join(sorted(OPTIONS))} are")
         texts = [text] if text_pair is None else [text, text_pair]
-        result, other = (tokenizer(*texts, **options) for tokenizer in (self.student, self.teacher))
+        result, other = (tokenizer(*texts, **options) for tokenizer in self.tokenizers)
         result.update({OF_TEACHER + name: values for name, values in other.items()})
         in_words = options.get("is_split_into_words", False)
         columns: dict[str, list] = {name: [] for name in _alignment(in_words)}
@@ -123,6 +129,12 @@ class TwoTokenizers:
         if other[0]:
             batch.update({OF_TEACHER + name: values for name, values in _pad(self.teacher, other, options).items()})
         return batch
+
+    def for_student(self, rows: Dataset) -> Dataset:
+        """Return encoded rows without what is beside the student's own columns."""
+        own = self.student.model_input_names
+        beside = [name for name in rows.column_names if name in self.model_input_names and name not in own]
+        return rows.remove_columns(beside)
 
 
 def _alignment(in_words: bool) -> list[str]:

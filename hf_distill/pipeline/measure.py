@@ -40,23 +40,27 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         `dict[str, Any]`: The report, as in `report/metrics.json`; of several processes the main one has all of it.
     """
     models = _load_models(context)
-    task, rows, section = context.task, context.data.evaluation, context.recipe.evaluation
-    collator = task.collator(context.processor)
+    task, section = context.task, context.recipe.evaluation
+    # Each model reads the rows as its own tokenizer cuts them.
+    readers = {name: context.read_by("teacher") if name == "teacher" else context for name in models}
+    collators = {name: task.collator(reader.processor) for name, reader in readers.items()}
     forwards = {name: forward_function(model, task) for name, (model, _) in models.items()}
-    references = task.references(rows)
+    references = {name: task.references(reader.data.evaluation) for name, reader in readers.items()}
     predictions = {}
     for name, (model, _) in models.items():
+        given = readers[name].data.evaluation, task, collators[name], section.batch_size
         with _on_fastest_device(model):
-            predictions[name] = predict(forwards[name], rows, task, collator, section.batch_size, f"Measuring {name}")
+            predictions[name] = predict(forwards[name], *given, f"Measuring {name}")
     if not processes().is_main_process:
         # Time is measured while the others are idle.
         return {"primary_metric": task.primary_metric}
-    batches = _latency_batches(context, collator)
+    rows = _usual_rows(context)
+    batches = {name: _latency_batches(reader, collators[name], rows) for name, reader in readers.items()}
     latencies = measure_latency(forwards, batches, section.latency_rounds)
     report: dict[str, Any] = {}
     for name, (model, size) in models.items():
         report[name] = {
-            "metrics": task.score(predictions[name], references, context.data.names),
+            "metrics": task.score(predictions[name], references[name], context.data.names),
             "parameters": _parameters(model),
             "size_bytes": size,
             "latency_ms": latencies[name],
@@ -67,12 +71,14 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         name = f"quantized/{section.backend}"
         if name in report:
             report[name] |= _beside_student(name, section, context, report["student"], predictions)
-            report[name]["largest_logit_error"] = _largest_error(forwards[name], forwards["student"], batches)
+            report[name]["largest_logit_error"] = _largest_error(
+                forwards[name], forwards["student"], batches["student"]
+            )
     report |= {
         "primary_metric": task.primary_metric,
         "task": task.name,
         "split": context.data.evaluation_split,
-        "rows": len(references),
+        "rows": len(references["teacher"]),
         **({"data": context.data.counts} if context.data.counts else {}),
         "seed": context.seed,
         "threads": torch.get_num_threads(),
@@ -152,15 +158,18 @@ def _can_be_measured(context: Context, section: QuantizationSection) -> bool:
     return True
 
 
-def _latency_batches(context: Context, collator: Any) -> dict[str, dict[str, torch.Tensor]]:
-    """Return batches of rows of the usual length: those nearest to the median."""
-    rows = context.data.evaluation
-    lengths = context.task.lengths(rows)
-    nearest = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
+def _usual_rows(context: Context) -> np.ndarray:
+    """Return the numbers of the measured rows, those whose length is nearest to the median first."""
+    lengths = context.task.lengths(context.data.evaluation)
+    return np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
+
+
+def _latency_batches(context: Context, collator: Any, rows: np.ndarray) -> dict[str, dict[str, torch.Tensor]]:
+    """Return batches of the first of these measured rows."""
     batches = {}
     for size in LATENCY_BATCHES:
         # A small split is repeated, so that a batch of 32 has 32 rows.
-        chosen = rows.select(np.resize(nearest, size))
+        chosen = context.data.evaluation.select(np.resize(rows, size))
         batches[f"batch_{size}"] = collator([chosen[row] for row in range(size)])
     return batches
 

@@ -75,6 +75,8 @@ class Task(ABC):
     """The options of a recipe's `dataset` that change how the task reads it; its attributes of the same names."""
     draws_rows: ClassVar[bool] = False
     """Whether training rows are another draw in every epoch, of which nothing can be recorded beforehand."""
+    across_tokenizers: ClassVar[bool] = False
+    """Whether a row is the same row for a student and a teacher with different tokenizers."""
     needs_labels: ClassVar[bool] = True
     """Whether training rows without any label are a mistake."""
     default_objectives: ClassVar[tuple[str, ...] | None] = None

@@ -48,6 +48,7 @@ class SentenceSimilarity(Task):
     scored_in_training = False
     has_pipeline = False
     data_options = ("max_length",)
+    across_tokenizers = True
     needs_labels = False
     default_objectives = ("sentence_cosine",)
     card_tags = ("sentence-transformers",)

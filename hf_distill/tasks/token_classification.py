@@ -30,6 +30,7 @@ class TokenClassification(Task):
     auto_model = "AutoModelForTokenClassification"
     pipeline_tag = "token-classification"
     primary_metric = "f1"
+    across_tokenizers = True
 
     def label_names(self, data: DatasetDict) -> list[str]:
         """Return the names of the tags, in the data set's own order."""
@@ -65,7 +66,8 @@ class TokenClassification(Task):
             raise InputError(
                 f"teacher.model: {type(processor).__name__} cannot tell words from sub-tokens; need a fast one"
             )
-        _expect_split_words(processor)
+        for tokenizer in getattr(processor, "tokenizers", [processor]):
+            _expect_split_words(tokenizer)
 
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
             encoded = processor(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
@@ -102,6 +104,12 @@ class TokenClassification(Task):
             np.asarray(labels)[np.asarray(mask, dtype=bool)]
             for labels, mask in zip(rows["labels"], rows[PREDICTION_MASK])
         ]
+
+    def agreement(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
+        """Return the share of words for which two models predict the same tag, of the words that both have read."""
+        # With a tokenizer of its own, a model may have had more of a long text cut off.
+        lengths = [min(len(a), len(b)) for a, b in zip(one, other)]
+        return super().agreement(*([row[:length] for row, length in zip(side, lengths)] for side in (one, other)))
 
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the rows that have tags."""

@@ -191,8 +191,10 @@ def test_student_with_another_tokenizer(recipe: Callable, refused: Refused, setu
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     (folder / "vocab.txt").unlink(missing_ok=True)
     line = refused(recipe(student__model=str(folder)))
-    assert "student.model: its tokenizer differs from the teacher's" in line
-    assert "'bad'" in line
+    assert "recording: a recording is of the teacher's tokens, and student.model has another tokenizer" in line
+    assert "add recording: null" in line
+    line = refused(recipe(student__model=str(folder), recording=None, preset="tinybert"))
+    assert "objectives: objective attention_mse: compares queries, keys token by token" in line
 
 
 def test_longer_input_than_the_teacher_takes(recipe: Callable, refused: Refused) -> None:
