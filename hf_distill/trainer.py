@@ -119,7 +119,7 @@ class DistillationTrainer(DurableTrainer):
         if isinstance(both, TwoTokenizers):
             kwargs["processing_class"] = both.student
             kwargs["data_collator"] = kwargs.get("data_collator") or DataCollatorWithPadding(both)
-            self.teacher = TeacherWithOtherTokenizer(self.teacher) if self.teacher is not None else None
+            self.teacher = self.teacher and TeacherWithOtherTokenizer(self.teacher, both.teacher)
         super().__init__(model=model, args=args, **kwargs)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
         self.model_accepts_loss_kwargs = False

@@ -147,7 +147,7 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
     if isinstance(processor, PreTrainedTokenizerBase):
         task.max_length = _longest(task, processor, config, "teacher")
     if own is not processor:
-        _check_across_tokenizers(recipe)
+        check_across_tokenizers(_objectives(recipe))
         task.max_length = min(task.max_length, _longest(task, own, student, "student"))
         processor = TwoTokenizers(student=own, teacher=processor)
     data = prepare_data(recipe, task, raw, names, order, by_id, processor)
@@ -227,19 +227,6 @@ def _student_processor(recipe: Recipe, task: Task, teacher: Processor) -> Proces
             "what one tokenizer has cut texts into; choose a student with the teacher's tokenizer"
         )
     return own
-
-
-def _check_across_tokenizers(recipe: Recipe) -> None:
-    """Check that a student with another tokenizer than the teacher's can learn what the recipe says."""
-    try:
-        check_across_tokenizers(_objectives(recipe))
-    except InputError as error:
-        raise InputError(f"objectives: {error}") from error
-    if recipe.recording is not None:
-        raise InputError(
-            "recording: a recording is of the teacher's tokens, and student.model has another tokenizer; add "
-            "recording: null"
-        )
 
 
 def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object, model: str) -> int:

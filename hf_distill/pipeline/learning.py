@@ -213,6 +213,8 @@ class RecordingStage(Stage):
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Record, continuing an interrupted start."""
+        # With the student's rows each of these is found again by what the teacher reads of it.
+        context = context.read_by("teacher")
         # Loaded with the run's own path, so that no path of this machine is written down.
         teacher = context.load(context.teacher_path, "teacher.model")
         unfinished = context.run.checkpoints(self.name, inputs)

@@ -30,7 +30,7 @@ from transformers import (
     RobertaForTokenClassification,
 )
 
-from hf_distill import DistillationTrainer, TwoTokenizers
+from hf_distill import DistillationTrainer, TwoTokenizers, record_knowledge
 from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.objectives import build_objective
@@ -359,6 +359,37 @@ def test_without_a_collator_rows_are_padded_for_both(
     trainer.train()
     assert np.isfinite(trainer.evaluate()["eval_loss"])
     assert any(not torch.equal(value, before[name]) for name, value in student.state_dict().items() if name in before)
+
+
+@either_head
+def test_a_recorded_teacher_teaches_as_the_live_one(
+    in_words: bool, models: Callable, both: TwoTokenizers, train: Callable, tmp_path: Path
+) -> None:
+    student, teacher = models(in_words)
+    rows = make_rows(both, in_words=in_words)
+    encoded = both.teacher(make_texts(in_words=in_words), is_split_into_words=in_words)
+    own = [{name: values[row] for name, values in encoded.items()} for row in range(len(rows))]
+    # All layers for each token, or the last for each example.
+    for objectives in (every, ["logits_mse", "sentence_cosine:layers=last"]):
+        folder = record_knowledge(
+            teacher_model=teacher,
+            train_dataset=own,
+            objectives=objectives,
+            student_config=student.config,
+            output_dir=tmp_path / str(len(objectives)),
+            data_collator=DataCollatorWithPadding(both.teacher),
+            compression="fp32",
+        )
+        # In another order than they were recorded in.
+        given = rows[::-1]
+        trainers = [
+            train(copy.deepcopy(student), source, rows=given, objectives=objectives) for source in (teacher, folder)
+        ]
+        batches = [trainer.data_collator([trainer.train_dataset[row] for row in range(8)]) for trainer in trainers]
+        live, recorded = (losses_of(trainer, batch) for trainer, batch in zip(trainers, batches))
+        assert live.keys() == recorded.keys()
+        for name, loss in live.items():
+            torch.testing.assert_close(recorded[name], loss, rtol=1e-4, atol=1e-6, msg=name)
 
 
 @pytest.mark.parametrize("name", sorted(set(OBJECTIVES) - set(able)))
