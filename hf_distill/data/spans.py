@@ -126,17 +126,18 @@ def _of_text(sides: tuple[Sequence[Token], Sequence[Token]]) -> Iterator[list[tu
     )
     spans: list[_Span] = []
     # Where the text of each part begins and ends that a side has tokens for.
-    reach: dict[tuple[int, int], list[list[int]]] = defaultdict(lambda: [[], []])
+    reach: dict[tuple[tuple[int, int], int], tuple[int, int]] = {}
     for part, start, end, side, place in pieces:
         if not spans or spans[-1].part != part or spans[-1].end <= start:
             spans.append(_Span(part, start, end))
         spans[-1].end = max(spans[-1].end, end)
         spans[-1].places.append((side, place))
-        reach[part][side] += [start, end]
+        first, last = reach.get((part, side), (start, end))
+        reach[part, side] = first, max(last, end)
     for span in spans:
         if {side for side, _ in span.places} == {0, 1}:
-            one, other = reach[span.part]
-            if max(min(one), min(other)) <= span.start and span.end <= min(max(one), max(other)):
+            (one_first, one_last), (other_first, other_last) = reach[span.part, 0], reach[span.part, 1]
+            if max(one_first, other_first) <= span.start and span.end <= min(one_last, other_last):
                 yield span.places
 
 

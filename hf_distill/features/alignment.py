@@ -10,7 +10,7 @@ import torch
 
 from hf_distill.features.features import Features
 from hf_distill.features.pooling import POOLINGS
-from hf_distill.features.shared import SPANS, WORDS, SharedSpans, inputs_of_teacher
+from hf_distill.features.shared import SPANS, WORDS, SharedSpans, in_full, inputs_of_teacher
 from hf_distill.features.units import token_mask
 
 BothSpans = tuple[SharedSpans, SharedSpans]
@@ -46,7 +46,7 @@ class Alignment:
             Features(
                 logits=features.logits,
                 hidden_states={
-                    layer: POOLINGS[pooling](states, mask).unsqueeze(1)
+                    layer: POOLINGS[pooling](in_full(states), mask).unsqueeze(1)
                     for layer, states in features.hidden_states.items()
                 },
             )

@@ -23,6 +23,11 @@ def inputs_of_teacher(batch: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(OF_TEACHER): value for name, value in batch.items() if name.startswith(OF_TEACHER)}
 
 
+def in_full(states: torch.Tensor) -> torch.Tensor:
+    """Return states in at least 32 bits: a half-precision mean of many tokens is not exact."""
+    return states if states.dtype == torch.float64 else states.float()
+
+
 class SharedSpans:
     """
     The tokens of each span on one side, the student's or the teacher's.
@@ -68,8 +73,7 @@ class SharedSpans:
 
     def means(self, states: torch.Tensor) -> torch.Tensor:
         """Return the mean over the tokens of each span, `(sequences, spans, width)`; zeros where there is no span."""
-        # A half-precision mean of many tokens would not be exact.
-        states = states if states.dtype == torch.float64 else states.float()
+        states = in_full(states)
         with torch.autocast(states.device.type, enabled=False):
             shares = self.members.to(states.dtype)
             shares = shares / shares.sum(-1, keepdim=True).clamp(min=1)

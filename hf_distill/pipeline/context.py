@@ -144,12 +144,12 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
     student = _check_student(recipe, config, task, processor)
     for section in to_quantize:
         find_backend(section.backend).check_model(student, section.options)
-    if isinstance(processor, PreTrainedTokenizerBase):
-        task.max_length = _longest(task, processor, config, "teacher")
     if own is not processor:
         check_across_tokenizers(_objectives(recipe))
-        task.max_length = min(task.max_length, _longest(task, own, student, "student"))
-        processor = TwoTokenizers(student=own, teacher=processor)
+        limits = _longest(task, processor, config, "teacher"), _longest(task, own, student, "student")
+        task.max_length, processor = min(limits), TwoTokenizers(student=own, teacher=processor)
+    elif isinstance(processor, PreTrainedTokenizerBase):
+        task.max_length = _longest(task, processor, config, "teacher")
     data = prepare_data(recipe, task, raw, names, order, by_id, processor)
     return Context(recipe, run, data, origin, backend)
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
-from tiny import LABELS, TAGS, WIDTHS
+from tiny import LABELS, TAGS, WIDTHS, works
 from transformers import AutoConfig, AutoTokenizer, pipeline
 
 from hf_distill.errors import InputError
@@ -93,20 +93,25 @@ def report_of(run: Path) -> dict[str, Any]:
 def test_a_student_with_another_tokenizer_learns(
     task: str, teacher: str, student: str, recipe_of: Callable, tokenizers: dict[str, Path], tmp_path: Path
 ) -> None:
-    run = run_recipe(parse_recipe(recipe_of(task, teacher, student)), tmp_path / "run")
+    changes = {} if task == "text-classification" else {"baseline": None}
+    run = run_recipe(parse_recipe(recipe_of(task, teacher, student, **changes)), tmp_path / "run")
     report = report_of(run)
-    for name in ("teacher", "student", "baseline"):
+    models = ("teacher", "student") if changes else ("teacher", "student", "baseline")
+    for name in models:
         assert all(math.isfinite(value) for value in report[name]["metrics"].values())
     assert set(report["teacher"]["latency_ms"]) == set(report["student"]["latency_ms"])
     expected = AutoTokenizer.from_pretrained(tokenizers[student]).get_vocab()
-    for name in ("student", "baseline"):
+    for name in models[1:]:
         assert AutoTokenizer.from_pretrained(run / name).get_vocab() == expected
     stage = Run.open(run).stage("student")
     assert [entry["name"] for entry in stage["objectives"]] == [entry.partition(":")[0] for entry in OBJECTIVES[task]]
 
 
 def test_each_model_is_measured_with_its_own_tokenizer(recipe_of: Callable, tmp_path: Path) -> None:
-    content = recipe_of("text-classification", teacher__fine_tune={"max_steps": 20, "learning_rate": 0.01})
+    # Ranges of activations are measured on training rows, which are the student's too.
+    quantization = [{"backend": "onnxruntime", "mode": "static", "max_drop": None}] if works("onnxruntime") else []
+    fine_tune = {"max_steps": 20, "learning_rate": 0.01}
+    content = recipe_of("text-classification", teacher__fine_tune=fine_tune, quantization=quantization, baseline=None)
     run = run_recipe(parse_recipe(content), tmp_path / "run")
     rows = Dataset.from_parquet(content["dataset"]["data_files"]["test"])
     for name in ("teacher", "student"):
@@ -114,6 +119,7 @@ def test_each_model_is_measured_with_its_own_tokenizer(recipe_of: Callable, tmp_
         answers = pipeline("text-classification", model=str(run / name))(list(rows["text"]))
         right = [answer["label"] == LABELS[label] for answer, label in zip(answers, rows["label"])]
         assert report_of(run)[name]["metrics"]["accuracy"] == pytest.approx(sum(right) / len(right), abs=1e-3)
+    assert ("quantized/onnxruntime" in report_of(run)) == bool(quantization)
 
 
 @pytest.mark.parametrize("preset", ["distilbert", "pkd"])
@@ -153,6 +159,16 @@ def test_both_have_the_rows_that_the_students_tokenizer_leaves(recipe_of: Callab
         assert len(reader.data.evaluation) == 48 - skipped
         assert reader.data.evaluation["labels"] == context.data.evaluation["labels"]
         assert max(map(len, reader.data.evaluation["input_ids"])) <= 8
+
+
+def test_inputs_are_as_long_as_both_models_take(recipe_of: Callable, tmp_path: Path) -> None:
+    content = recipe_of("text-classification")
+    file = Path(content["student"]["model"]) / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "max_position_embeddings": 26}))
+    assert prepare(parse_recipe(content), Run(tmp_path / "run")).task.max_length == 24
+    content["dataset"]["max_length"] = 32
+    with pytest.raises(InputError, match="dataset.max_length: 32 is more than the 24 tokens that the student takes"):
+        prepare(parse_recipe(content), Run(tmp_path / "run"))
 
 
 def test_a_stage_is_done_anew_for_another_tokenizer_of_the_teacher(recipe_of: Callable, tmp_path: Path) -> None:
