@@ -67,7 +67,7 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
         masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
         if tokens.dim() > 2:
             masks |= {unit: masks[unit].flatten(0, -2) for unit in (Unit.TOKEN, Unit.CONTENT, Unit.PREDICTION)}
-        masks |= _shared_masks(batch, masks[Unit.CONTENT])
+        masks |= _shared_masks(batch, masks)
     return masks
 
 
@@ -85,13 +85,17 @@ def token_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
     return None
 
 
-def _shared_masks(batch: Mapping[str, torch.Tensor], content: torch.Tensor) -> dict[Unit, torch.Tensor]:
+def _shared_masks(batch: Mapping[str, torch.Tensor], tokens: dict[Unit, torch.Tensor]) -> dict[Unit, torch.Tensor]:
     """Return the masks of what student and teacher share, where they have different tokenizers."""
     spans = SharedSpans.both(batch, SPANS)
     if spans is None:
         return {}
     words = SharedSpans.both(batch, WORDS) or spans
-    return {Unit.TOKEN: spans[0].mask, Unit.CONTENT: spans[0].any_of(content), Unit.PREDICTION: words[0].mask}
+    return {
+        Unit.TOKEN: spans[0].mask,
+        Unit.CONTENT: spans[0].any_of(tokens[Unit.CONTENT]),
+        Unit.PREDICTION: words[0].any_of(tokens[Unit.PREDICTION]),
+    }
 
 
 def _content_mask(batch: Mapping[str, torch.Tensor], tokens: torch.Tensor, special_ids: Sequence[int]) -> torch.Tensor:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,9 +35,10 @@ class TeacherWithOtherTokenizer(KnowledgeSource):
 
     def __init__(self, teacher: LiveTeacher | RecordedTeacher, tokenizer: Any):
         super().__init__(teacher.config)
-        self._teacher, self._tokenizer = teacher, tokenizer
+        # What the caller has stays as it is.
+        self._teacher, self._tokenizer = copy.copy(teacher), tokenizer
         if isinstance(teacher, RecordedTeacher):
-            teacher.view = inputs_of_teacher
+            self._teacher.view = inputs_of_teacher
 
     @property
     def input_names(self) -> list[str]:
