@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hf_distill.data.two_tokenizers import TwoTokenizers
     from hf_distill.knowledge.record import record_knowledge
     from hf_distill.objectives import list_objectives, register_objective
     from hf_distill.publishing.recordings import push_recording
@@ -20,6 +21,7 @@ __version__ = "0.1.0"
 _HOME = {
     "DistillationTrainer": "hf_distill.trainer",
     "DistillationTrainingArguments": "hf_distill.training_args",
+    "TwoTokenizers": "hf_distill.data.two_tokenizers",
     "build_student": "hf_distill.students",
     "list_objectives": "hf_distill.objectives",
     "list_tasks": "hf_distill.tasks",
@@ -32,6 +34,7 @@ _HOME = {
 __all__ = [
     "DistillationTrainer",
     "DistillationTrainingArguments",
+    "TwoTokenizers",
     "__version__",
     "build_student",
     "list_objectives",

@@ -11,11 +11,13 @@ from typing import Any
 
 import torch
 from accelerate.utils import DynamoBackend
-from transformers import PreTrainedModel
+from transformers import DataCollatorWithPadding, PreTrainedModel
 
 from hf_distill.compatibility import accumulation_divisor
+from hf_distill.data.two_tokenizers import TwoTokenizers
 from hf_distill.durable_trainer import DurableTrainer
 from hf_distill.errors import InputError
+from hf_distill.features.alignment import Alignment
 from hf_distill.features.batch import BatchView, Progress
 from hf_distill.features.features import Features, Needs
 from hf_distill.features.heads import Head, head_of, logits_to_teach, loss_of_class_token
@@ -35,9 +37,11 @@ from hf_distill.fitting import (
 )
 from hf_distill.knowledge.attach import without_knowledge
 from hf_distill.knowledge.labels import label_order
+from hf_distill.knowledge.other_tokenizer import TeacherWithOtherTokenizer
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.knowledge.sources import as_source
 from hf_distill.objectives import Objective
+from hf_distill.objectives.across_tokenizers import compared_across
 from hf_distill.predicted_tokens import PredictedTokens, take_tokens_alone
 from hf_distill.speed import Speedometer
 from hf_distill.task_losses import TaskLoss, task_loss_of
@@ -72,7 +76,8 @@ class DistillationTrainer(DurableTrainer):
         args ([`DistillationTrainingArguments`], *optional*): The training arguments.
         task_loss (`Callable`, *optional*): From the student's outputs and a batch with `labels` to the mean task loss
             over these, for a student whose class computes none; the student's own by default.
-        kwargs: Everything else that [`~transformers.Trainer`] takes.
+        kwargs: Everything else that [`~transformers.Trainer`] takes. `processing_class` may be [`TwoTokenizers`],
+            where the teacher has a tokenizer of its own.
 
     Raises:
         InputError: If teacher and student do not fit each other or the objectives.
@@ -111,6 +116,11 @@ class DistillationTrainer(DurableTrainer):
             raise InputError("teacher_model: is the student itself; give copy.deepcopy(model)")
         self.objectives, self._given_task_loss = args.make_objectives(), task_loss
         self.teacher = as_source(teacher_model, args.teacher_dtype, args.teacher_compiler) if self.objectives else None
+        both = kwargs.get("processing_class")
+        if isinstance(both, TwoTokenizers):
+            kwargs["processing_class"] = both.student
+            kwargs["data_collator"] = kwargs.get("data_collator") or DataCollatorWithPadding(both)
+            self.teacher = self.teacher and TeacherWithOtherTokenizer(self.teacher, both.teacher)
         super().__init__(model=model, args=args, **kwargs)
         # The model is asked for a plain mean over its labels, which compute_loss weighs by the global count.
         self.model_accepts_loss_kwargs = False
@@ -257,9 +267,11 @@ class DistillationTrainer(DurableTrainer):
         losses = tokens.read(outputs, counts) if tokens else {}
         if task_loss is not None:
             losses["task"] = task_part(task_loss, batch.masks, counts)
+        alignment, compared = Alignment.of(inputs), (features, knowledge, batch)
         for objective in objectives:
             if objective.name not in losses:
-                entries = objective.focused(objective(features, knowledge, batch), knowledge, batch)
+                shown = compared if alignment is None else compared_across(objective, alignment, *compared)
+                entries = objective.focused(objective(*shown), *shown[1:])
                 losses[objective.name] = mean_over(entries, objective.unit(entries), batch.masks, counts)
         weights = {"task": self.args.task_weight}
         weights |= {objective.name: objective.weight_at(progress) for objective in objectives}
@@ -318,7 +330,8 @@ class DistillationTrainer(DurableTrainer):
 
     def _student_features(self, outputs: Any, knowledge: Features) -> Features:
         logits = logits_to_teach(outputs) if knowledge.logits is not None else None
-        if logits is not None and logits.shape != knowledge.logits.shape:
+        # Where tokens are different ones, there are more on one side.
+        if logits is not None and _kind_of(logits) != _kind_of(knowledge.logits):
             raise InputError(
                 f"teacher_model: its logits have shape {tuple(knowledge.logits.shape)}, the student's "
                 f"{tuple(logits.shape)}; both need the same kind of head and the same labels"
@@ -395,3 +408,8 @@ class DistillationTrainer(DurableTrainer):
         """Restore the projections with the student."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         self.projections.load(resume_from_checkpoint)
+
+
+def _kind_of(logits: torch.Tensor) -> tuple[int, int]:
+    """Return what the logits of student and teacher have in common: whose they are, and how many each of them has."""
+    return logits.dim(), logits.shape[-1]

@@ -7,6 +7,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments
@@ -24,6 +26,10 @@ VOCABULARY = 64
 PADDING = {"input_ids": 0, "attention_mask": 0, "token_type_ids": 0, "labels": -100, "prediction_mask": False}
 # One number a row, which nothing is added to.
 PADDING |= {"start_positions": None, "end_positions": None}
+
+WORDS = "the film was a plot cast and its in rome anna paris otto good great fine bad awful dull play un".split()
+PIECES = ["##ing", "##s", "##good", "##ed", "re", "!", ".", "cafe"]
+"""Words of the tiny data and a few more, and pieces of words."""
 
 # Several test processes share a machine, and tiny models gain nothing from threads.
 torch.set_num_threads(1)
@@ -97,6 +103,32 @@ def own_precision() -> Iterator[None]:
 def make_bert() -> Callable[..., PreTrainedModel]:
     """Build a random BERT of 4 layers and width 32, without dropout unless it is asked for."""
     return _make_bert
+
+
+@pytest.fixture(scope="session")
+def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of two tokenizers that cut texts differently: "bert" (WordPiece) and "roberta" (byte-level BPE)."""
+    folder = tmp_path_factory.mktemp("tokenizers")
+    options = {"bert": {"model_max_length": 88}, "roberta": {"model_max_length": 88}}
+    for kind, values in options.items():
+        (folder / kind).mkdir()
+        (folder / kind / "config.json").write_text(json.dumps({"model_type": kind}))
+        (folder / kind / "tokenizer_config.json").write_text(json.dumps(values))
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *PIECES]
+    (folder / "bert" / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    pairs = Tokenizer(models.BPE())
+    pairs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    pairs.train_from_iterator([" ".join(WORDS)], trainer)
+    content = json.loads(pairs.to_str())["model"]
+    (folder / "roberta" / "vocab.json").write_text(json.dumps(content["vocab"]))
+    merges = [entry if isinstance(entry, str) else " ".join(entry) for entry in content["merges"]]
+    (folder / "roberta" / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
+    return {kind: folder / kind for kind in options}
 
 
 @pytest.fixture(scope="session")

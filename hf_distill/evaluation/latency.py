@@ -17,7 +17,9 @@ PAUSE = 0.02
 
 
 def measure_latency(
-    models: Mapping[str, ForwardFunction], batches: Mapping[str, Mapping[str, torch.Tensor]], rounds: int = 30
+    models: Mapping[str, ForwardFunction],
+    batches: Mapping[str, Mapping[str, Mapping[str, torch.Tensor]]],
+    rounds: int = 30,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """
     Measure how long each model takes for each batch.
@@ -28,17 +30,19 @@ def measure_latency(
 
     Args:
         models (`Mapping[str, Callable]`): From a batch to logits, by name.
-        batches (`Mapping[str, Mapping[str, torch.Tensor]]`): Batches by name, such as `batch_1` and `batch_32`.
+        batches (`Mapping`): For each model, by its name, its batches of the same rows by theirs, such as `batch_1` and
+            `batch_32`.
         rounds (`int`, *optional*, defaults to 30): How often each pair is measured, after a warm-up.
 
     Returns:
         `dict`: `{model: {batch: {"p50": milliseconds, "p95": milliseconds}}}`.
     """
     result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in models}
-    for batch_name, batch in batches.items():
+    for batch_name in next(iter(batches.values()), {}):
         times: dict[str, list[float]] = {name: [] for name in models}
         for turn in range(WARM_UP_ROUNDS + rounds):
             for name, forward in models.items():
+                batch = batches[name][batch_name]
                 time.sleep(PAUSE)
                 forward(batch)
                 start = time.perf_counter()

@@ -8,6 +8,8 @@ from enum import Enum
 
 import torch
 
+from hf_distill.features.shared import SPANS, WORDS, SharedSpans
+
 IGNORED_LABEL = -100
 PREDICTION_MASK = "prediction_mask"
 SPAN_LABELS = ("start_positions", "end_positions")
@@ -47,11 +49,12 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
     Returns:
         `dict[Unit, torch.Tensor]`: A boolean mask for each unit: `(batch,)` for examples, `(sequences, tokens)` for
         tokens, content and predictions, for labels their own shape, or `(batch,)` for spans. A unit that the batch
-        does not have is left out.
+        does not have is left out. Where teacher and student have different tokenizers, the spans of text that both
+        have stand for tokens and content, and the words that both have for predictions.
     """
     first = next(value for value in batch.values() if isinstance(value, torch.Tensor))
     masks = {Unit.EXAMPLE: torch.ones(first.shape[0], dtype=torch.bool, device=first.device)}
-    tokens = _token_mask(batch)
+    tokens = token_mask(batch)
     labels = batch.get("labels")
     if labels is not None:
         masks[Unit.LABEL] = known_labels(labels)
@@ -64,6 +67,7 @@ def unit_masks(batch: Mapping[str, torch.Tensor], special_ids: Sequence[int] = (
         masks[Unit.PREDICTION] = _prediction_mask(batch, tokens)
         if tokens.dim() > 2:
             masks |= {unit: masks[unit].flatten(0, -2) for unit in (Unit.TOKEN, Unit.CONTENT, Unit.PREDICTION)}
+        masks |= _shared_masks(batch, masks)
     return masks
 
 
@@ -72,12 +76,26 @@ def known_labels(labels: torch.Tensor) -> torch.Tensor:
     return labels != IGNORED_LABEL
 
 
-def _token_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+def token_mask(batch: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
+    """Say which tokens of a batch are real, by its attention mask; `None` if it has no tokens."""
     if batch.get("attention_mask") is not None:
         return batch["attention_mask"].bool()
     if batch.get("input_ids") is not None:
         return torch.ones_like(batch["input_ids"], dtype=torch.bool)
     return None
+
+
+def _shared_masks(batch: Mapping[str, torch.Tensor], tokens: dict[Unit, torch.Tensor]) -> dict[Unit, torch.Tensor]:
+    """Return the masks of what student and teacher share, where they have different tokenizers."""
+    spans = SharedSpans.both(batch, SPANS)
+    if spans is None:
+        return {}
+    words = SharedSpans.both(batch, WORDS) or spans
+    return {
+        Unit.TOKEN: spans[0].mask,
+        Unit.CONTENT: spans[0].any_of(tokens[Unit.CONTENT]),
+        Unit.PREDICTION: words[0].any_of(tokens[Unit.PREDICTION]),
+    }
 
 
 def _content_mask(batch: Mapping[str, torch.Tensor], tokens: torch.Tensor, special_ids: Sequence[int]) -> torch.Tensor:

@@ -14,7 +14,7 @@ from hf_distill.errors import InputError
 from hf_distill.features.units import Unit, unit_masks
 from hf_distill.knowledge.columns import PREFIX, ROW_COLUMN, Column
 from hf_distill.knowledge.fingerprints import fingerprint_of_row
-from hf_distill.knowledge.rows import fetch, names_of_inputs
+from hf_distill.knowledge.rows import View, as_it_is, fetch, names_of_inputs
 
 
 def match_rows(wanted: np.ndarray, recorded: np.ndarray) -> np.ndarray | int:
@@ -129,10 +129,17 @@ class KnowledgeCollator:
         columns (`Sequence[Column]`): The columns of the recording.
         watched (`Sequence[str]`, *optional*): What the teacher reads of a row, if each row is to be compared with the
             one that was recorded.
+        view (`Callable`, *optional*): What of a row, and of a batch, is the teacher's; all of it by default.
     """
 
-    def __init__(self, collator: Callable, columns: Sequence[Column], watched: Sequence[str] | None = None):
-        self.collator, self._columns, self._watched = collator, columns, watched
+    def __init__(
+        self,
+        collator: Callable,
+        columns: Sequence[Column],
+        watched: Sequence[str] | None = None,
+        view: View = as_it_is,
+    ):
+        self.collator, self._columns, self._watched, self._view = collator, columns, watched, view
 
     def __call__(self, features: list[Any]) -> dict[str, Any]:
         """Return the batch; rows without recorded knowledge, as in evaluation, make the plain one."""
@@ -142,15 +149,15 @@ class KnowledgeCollator:
         if self._watched is not None:
             self._compare(rows, features)
         batch = dict(self.collator(rows))
-        mask = unit_masks(batch).get(Unit.TOKEN)
+        mask = unit_masks(self._view(batch)).get(Unit.TOKEN)
         for column in self._columns:
             stored = [row[column.name] for row in features]
             batch[column.name] = column.collate(stored, None if mask is None else mask.numpy())
         return batch
 
     def _compare(self, rows: list[dict[str, Any]], features: list[dict[str, Any]]) -> None:
-        names = names_of_inputs(rows[0], self._watched)
-        for row, recorded in zip(rows, features):
+        names = names_of_inputs(self._view(rows[0]), self._watched)
+        for row, recorded in zip(map(self._view, rows), features):
             if ROW_COLUMN in recorded and fingerprint_of_row(row, names) != int(recorded[ROW_COLUMN]):
                 raise InputError(
                     "train_dataset: a row is not the one that was recorded in its place; shuffle after the "

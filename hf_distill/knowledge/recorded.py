@@ -22,7 +22,7 @@ from hf_distill.knowledge.fingerprints import fingerprint_of_tokenizer, fingerpr
 from hf_distill.knowledge.layout import Layout
 from hf_distill.knowledge.live import LiveTeacher, load_teacher
 from hf_distill.knowledge.reduction import Reduction
-from hf_distill.knowledge.rows import check_same_twice, fetch, hash_and_measure
+from hf_distill.knowledge.rows import as_it_is, check_same_twice, fetch, hash_and_measure
 from hf_distill.knowledge.shards import PLAN_FILE, RECORDING_FILE, REDUCTIONS_FILE, check_file, open_shards, read_json
 from hf_distill.knowledge.source import KnowledgeSource
 from hf_distill.objectives import LayersObjective, Objective
@@ -67,6 +67,8 @@ class RecordedTeacher(KnowledgeSource):
         heads = getattr(self.config, "num_attention_heads", 1)
         self.layout = Layout(columns, read_reductions(self.folder), heads, reduced)
         self._teacher = teacher
+        self.view = as_it_is
+        """What of a row, and of a batch, is the teacher's."""
 
     def to(self, device: torch.device) -> None:
         """Read on `device`."""
@@ -89,7 +91,8 @@ class RecordedTeacher(KnowledgeSource):
 
     def __call__(self, batch: Mapping[str, torch.Tensor], needs: Needs) -> Features:
         """Return what `needs` names for this batch."""
-        return self.layout.decode(batch, needs)
+        recorded = {column.name: batch[column.name] for column in self.layout.columns if column.name in batch}
+        return self.layout.decode({**self.view(batch), **recorded}, needs)
 
     def match(self, student: Features) -> None:
         """Bring the student's hidden states to where they are compared, if only a part of the teacher's was kept."""
@@ -116,7 +119,7 @@ class RecordedTeacher(KnowledgeSource):
         names = self.content["teacher_inputs"]
         positions = None
         if hasattr(rows, "__len__") and ROW_COLUMN not in (getattr(rows, "column_names", None) or ()):
-            hashes, lengths = hash_and_measure(rows, names)
+            hashes, lengths = hash_and_measure(rows, names, self.view)
             if max(lengths, default=0) > self.content["max_length"]:
                 raise InputError(
                     f"train_dataset: has rows of {max(lengths)} tokens, the recording {self.folder} was made of at "
@@ -130,7 +133,7 @@ class RecordedTeacher(KnowledgeSource):
                 )
         # A stream cannot be searched beforehand, so each of its rows is compared as it comes.
         watched = names if positions is None else None
-        return attach(rows, self.data, positions), KnowledgeCollator(collator, self.layout.columns, watched)
+        return attach(rows, self.data, positions), KnowledgeCollator(collator, self.layout.columns, watched, self.view)
 
     def check(self, objectives: Sequence[Objective], rows: Any, collator: Callable, from_teacher: bool) -> None:
         """
@@ -192,8 +195,9 @@ class RecordedTeacher(KnowledgeSource):
         }
         layout = replace(self.layout)
         layout.to(teacher.device)
-        mask = unit_masks(batch).get(Unit.TOKEN)
-        knowledge = LiveTeacher(teacher)(batch, _needs_of(layout.columns))
+        own = self.view(batch)
+        mask = unit_masks(own).get(Unit.TOKEN)
+        knowledge = LiveTeacher(teacher)(own, _needs_of(layout.columns))
         packed = {column.name: column.only_real(batch[column.name], mask) for column in layout.columns}
         for name, (difference, length) in layout.errors(packed, knowledge, mask).items():
             error, promised = (difference / max(length, 1e-30)) ** 0.5, self.content["relative_error"][name]

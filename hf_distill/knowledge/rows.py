@@ -65,19 +65,29 @@ def every_row(rows: Any) -> Iterator[Any]:
         yield from fetch(rows, range(first, min(first + ROWS_AT_ONCE, len(rows))))
 
 
-def hash_and_measure(rows: Any, input_names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+View = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""From a row, or from a batch, to what of it is the teacher's."""
+
+
+def as_it_is(entries: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return all of a row or of a batch: teacher and student read the same."""
+    return entries
+
+
+def hash_and_measure(rows: Any, input_names: Sequence[str], view: View = as_it_is) -> tuple[np.ndarray, np.ndarray]:
     """
     Return what tells each row from others by what the teacher reads of it, and its length.
 
     Args:
         rows (`Dataset` or a sequence): The rows.
         input_names (`Sequence[str]`): What the teacher reads.
+        view (`Callable`, *optional*): What of a row is the teacher's; all of it by default.
 
     Returns:
         `tuple`: A hash of each row, and how many tokens it has; 0 where it is no list.
     """
     hashes, lengths, names = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64), None
-    for number, row in enumerate(every_row(rows)):
+    for number, row in enumerate(map(view, every_row(rows))):
         names = names_of_inputs(row, input_names) if names is None else names
         hashes[number] = fingerprint_of_row(row, names)
         first = row.get(names[0]) if names else None

@@ -39,6 +39,8 @@ class QueryKeyValueObjective(TokensObjective):
 
     reads: ClassVar[str] = "queries, keys, values"
     projected: ClassVar[bool] = False
+    # Which token looks at which is nothing that the tokens of another tokenizer have a counterpart of.
+    across_tokenizers: ClassVar[bool] = False
 
     def bind(self, student: PretrainedConfig, teacher: PretrainedConfig) -> None:
         """Settle the layer map for these two models; the embeddings, layer 0, have no attention."""

@@ -51,6 +51,8 @@ class Objective(ABC):
     """What it compares, in words."""
     heads: ClassVar[frozenset[Head]] = frozenset(Head)
     """The heads whose logits it can compare; all, if it does not look at logits."""
+    across_tokenizers: ClassVar[bool] = False
+    """Whether it can compare models with different tokenizers: examples, words, or spans of text for tokens."""
 
     weight: float | dict[str, Any] | Schedule = field(
         default=1.0, metadata={"help": "Factor of this objective in the total loss, at least 0, or its schedule."}
@@ -203,6 +205,7 @@ class LogitsObjective(Objective):
 
     reads: ClassVar[str] = "logits"
     heads: ClassVar[frozenset[Head]] = WITH_LOGITS
+    across_tokenizers: ClassVar[bool] = True
 
     @property
     def needs(self) -> Needs:

@@ -36,6 +36,7 @@ class LayersObjective(Objective):
     """
 
     reads: ClassVar[str] = "hidden states"
+    across_tokenizers: ClassVar[bool] = True
     projected: ClassVar[bool] = True
     """Whether the student's hidden states are mapped to the teacher's width first, where the widths differ."""
 

@@ -3,20 +3,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from hf_distill.data.two_tokenizers import TwoTokenizers
 from hf_distill.errors import InputError
-from hf_distill.objectives import build_objective
+from hf_distill.objectives import Objective, build_objective
+from hf_distill.objectives.across_tokenizers import check_across_tokenizers
 from hf_distill.objectives.sentences import SentenceObjective
 from hf_distill.pipeline.data import TaskData, load_raw, prepare_data, settle_labels
 from hf_distill.pipeline.fresh import check_has_class, fresh_config, fresh_model, fresh_processor
 from hf_distill.pipeline.manifest import Run
-from hf_distill.pipeline.models import check_same_inputs, load_config, load_model, load_processor, resolve_model
+from hf_distill.pipeline.models import (
+    check_same_inputs,
+    load_config,
+    load_model,
+    load_processor,
+    resolve_model,
+    tokenizers_differ,
+)
 from hf_distill.pipeline.recipe import Recipe
 from hf_distill.pipeline.sections import QuantizationSection, TeacherSection
 from hf_distill.quantization import find_backend
@@ -35,7 +44,6 @@ class Context:
         recipe ([`Recipe`]): The recipe.
         run ([`Run`]): The run's folder.
         data ([`TaskData`]): The data, encoded.
-        processor (`Processor`): What makes the inputs of all models of the run.
         teacher_origin (`str` or `dict`): Folder or Hub id that the teacher is loaded from, before any fine-tuning, or
             the fields of the configuration that it is made from.
         backend (`str`, *optional*): The backend that is to quantize, if it is not all of the recipe's; others need not
@@ -45,7 +53,6 @@ class Context:
     recipe: Recipe
     run: Run
     data: TaskData
-    processor: Processor
     teacher_origin: str | dict[str, Any]
     backend: str | None = None
 
@@ -58,6 +65,20 @@ class Context:
     def task(self) -> Task:
         """The task."""
         return self.data.task
+
+    @property
+    def processor(self) -> Processor:
+        """What makes the inputs of all models of the run, or of those that read what the student reads."""
+        return self.data.processor
+
+    def read_by(self, reader: Literal["teacher", "both"]) -> Context:
+        """
+        Return the run with its rows as another reader has them; itself, unless the teacher has another tokenizer.
+
+        Args:
+            reader (`str`): The teacher alone, or both: a student that learns from the teacher.
+        """
+        return replace(self, data=self.data.others.get(reader, self.data))
 
     @property
     def teacher_path(self) -> str:
@@ -119,13 +140,18 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
         )
     by_id, order = settle_labels(names, config if recipe.teacher.fine_tune is None else None)
     processor = _processor(origin, config, recipe.teacher, task)
+    own = _student_processor(recipe, task, processor)
     student = _check_student(recipe, config, task, processor)
     for section in to_quantize:
         find_backend(section.backend).check_model(student, section.options)
-    if isinstance(processor, PreTrainedTokenizerBase):
-        task.max_length = _longest(task, processor, config)
+    if own is not processor:
+        check_across_tokenizers(_objectives(recipe))
+        limits = _longest(task, processor, config, "teacher"), _longest(task, own, student, "student")
+        task.max_length, processor = min(limits), TwoTokenizers(student=own, teacher=processor)
+    elif isinstance(processor, PreTrainedTokenizerBase):
+        task.max_length = _longest(task, processor, config, "teacher")
     data = prepare_data(recipe, task, raw, names, order, by_id, processor)
-    return Context(recipe, run, data, processor, origin, backend)
+    return Context(recipe, run, data, origin, backend)
 
 
 def _chosen(recipe: Recipe, backend: str | None) -> list[QuantizationSection]:
@@ -162,17 +188,13 @@ def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, proces
     if section.model is not None:
         path = resolve_model(section.model, "student.model")
         origin = load_config(path, "student.model")
-        check_same_inputs(processor, load_processor(path, task, "student.model"))
     if section.config is not None:
         student = fresh_config(section.config, "student.config")
         check_has_class(student, task, "student.config")
         task.check_inputs(student, processor, "student.config")
     else:
         student = student_config(origin, **section.shape)
-    intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
-    objectives = DEFAULT_OBJECTIVES if recipe.objectives is None else recipe.objectives
-    for specification in [*objectives, *intermediate]:
-        objective = build_objective(specification)
+    for objective in _objectives(recipe):
         objective.bind(student, teacher)
         if isinstance(objective, SentenceObjective) and task.pooling not in (None, objective.pooling):
             raise InputError(
@@ -182,8 +204,33 @@ def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, proces
     return student
 
 
-def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> int:
-    """Return the longest input that tokenizer and teacher take, or what the recipe says if that is less."""
+def _objectives(recipe: Recipe) -> list[Objective]:
+    """Return what the student is to learn from the teacher, in all stages."""
+    intermediate = recipe.intermediate.objectives if recipe.intermediate is not None else []
+    objectives = DEFAULT_OBJECTIVES if recipe.objectives is None else recipe.objectives
+    return [build_objective(specification) for specification in [*objectives, *intermediate]]
+
+
+def _student_processor(recipe: Recipe, task: Task, teacher: Processor) -> Processor:
+    """Return what makes the student's inputs: what makes the teacher's, unless its tokenizer is another."""
+    if recipe.student.model is None:
+        return teacher
+    path = resolve_model(recipe.student.model, "student.model")
+    own = load_processor(path, task, "student.model")
+    difference = tokenizers_differ(teacher, own)
+    if difference is None:
+        check_same_inputs(teacher, own)
+        return teacher
+    if not task.across_tokenizers:
+        raise InputError(
+            f"student.model: its tokenizer differs from the teacher's ({difference}), and rows of {task.name} are "
+            "what one tokenizer has cut texts into; choose a student with the teacher's tokenizer"
+        )
+    return own
+
+
+def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object, model: str) -> int:
+    """Return the longest input that tokenizer and model take, or what the recipe says if that is less."""
     positions = getattr(config, "max_position_embeddings", None) or 512
     # RoBERTa's positions begin after the padding id.
     positions -= (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
@@ -191,6 +238,6 @@ def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> 
     most = min(positions - positions % PADDING_MULTIPLE, tokenizer.model_max_length)
     if task.max_length is not None and task.max_length > most:
         raise InputError(
-            f"dataset.max_length: {task.max_length} is more than the {most} tokens that the teacher takes"
+            f"dataset.max_length: {task.max_length} is more than the {most} tokens that the {model} takes"
         )
     return task.max_length or min(most, 512)

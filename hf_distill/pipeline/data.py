@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,15 @@ from datasets import Dataset, DatasetDict, concatenate_datasets
 from transformers import PretrainedConfig
 
 from hf_distill.data.loading import keep_labels_per_class, load_data, sample_rows
+from hf_distill.data.two_tokenizers import TwoTokenizers
 from hf_distill.errors import InputError
 from hf_distill.knowledge.labels import are_generic, label_names, match_labels
 from hf_distill.pipeline.examples import examples_of, number_rows, without_numbers
 from hf_distill.pipeline.recipe import DatasetSection, EvaluationSection, Recipe
 from hf_distill.pipeline.transfer import load_transfer
-from hf_distill.pipeline.unusable import Counts, count_left_out, leave_out_unusable, settle_cut
+from hf_distill.pipeline.unusable import Counts, count_left_out, leave_out_unusable, settle_cut, whole_rows
 from hf_distill.tasks import Task, find_task
-from hf_distill.tasks.base import Processor
+from hf_distill.tasks.base import CUT, Processor
 
 
 @dataclass
@@ -39,6 +41,9 @@ class TaskData:
         validation (`Dataset`, *optional*): Encoded rows for evaluation during training.
         counts (`dict`): How many rows of each split were left out or cut, if any were.
         fingerprint (`str`): Fingerprint of all of it.
+        processor (`Processor`): What makes a model's inputs: of all models, or of the student and the baseline.
+        others (`dict[str, TaskData]`, *optional*): The same rows as the `"teacher"` reads them, and for `"both"`,
+            where teacher and student have different tokenizers.
     """
 
     task: Task
@@ -51,6 +56,8 @@ class TaskData:
     validation: Dataset | None
     counts: Counts
     fingerprint: list[str]
+    processor: Processor
+    others: dict[str, TaskData] = field(default_factory=dict, repr=False)
 
 
 def load_raw(recipe: Recipe) -> tuple[Task, DatasetDict, list[str]]:
@@ -123,7 +130,7 @@ def prepare_data(
         names (`Sequence[str]`): The data set's label names.
         order (`Sequence[int]`): The models' id of each of them.
         by_id (`list[str]`): The label names by the models' id.
-        processor (`Processor`): What makes the inputs of teacher and student.
+        processor (`Processor`): What makes the inputs of teacher and student; [`TwoTokenizers`] if they have one each.
 
     Raises:
         InputError: If a label is wrong, or if no row for training or measuring has one.
@@ -146,11 +153,50 @@ def prepare_data(
     encoded[split] = number_rows(task, encoded[split], data[split])
     if task.collator_reads_columns:
         count_left_out(data, encoded, counts)
-    encoded = settle_cut(task, encoded, section, counts)
+    kept = settle_cut(task, encoded, section, counts)
+    task_data = partial(_task_data, task, split, data[split], by_id, counts)
+    if not isinstance(processor, TwoTokenizers):
+        return task_data(kept, processor)
+    of_teacher = _read_by_teacher(task, data, encoded, section, processor)
+    own = {name: processor.for_student(rows) for name, rows in kept.items()}
+    others = {"both": task_data(kept, processor), "teacher": task_data(of_teacher, processor.teacher)}
+    result = task_data(own, processor.student)
+    # What a stage makes depends on all of it, whoever reads.
+    fingerprint = [*others["both"].fingerprint, *others["teacher"].fingerprint]
+    for reader in (result, *others.values()):
+        reader.fingerprint, reader.others = fingerprint, others
+    return result
+
+
+def _read_by_teacher(
+    task: Task, data: DatasetDict, encoded: dict[str, Dataset], section: DatasetSection, processor: TwoTokenizers
+) -> dict[str, Dataset]:
+    """Encode, of the rows that the student's tokenizer was not too long for, what the teacher reads."""
+    result = {}
+    for split, rows in data.items():
+        rows = task.encode_inputs(rows, processor.teacher)
+        if CUT in rows.column_names:
+            rows = rows.remove_columns(CUT)
+            rows = rows.select(whole_rows(encoded[split])) if section.too_long == "skip" else rows
+        result[split] = rows
+    return result
+
+
+def _task_data(
+    task: Task,
+    split: str,
+    rows: Dataset,
+    names: list[str],
+    counts: Counts,
+    encoded: dict[str, Dataset],
+    processor: Processor,
+) -> TaskData:
+    """Return the data of a run from encoded splits, of which `split` is to be measured on, as encoded from `rows`."""
+    encoded = dict(encoded)
     if "transfer" in encoded:
         encoded["train"] = concatenate_datasets([encoded["train"], encoded.pop("transfer")])
     encoded |= {name: task.evaluation_rows(rows, processor) for name, rows in encoded.items() if name != "train"}
-    examples = examples_of(task.labelled(encoded[split]), data[split])
+    examples = examples_of(task.labelled(encoded[split]), rows)
     encoded = {name: without_numbers(rows) for name, rows in encoded.items()}
     labelled, measured = task.supervised(encoded["train"]), task.labelled(encoded[split])
     for role, rows in (("train", labelled), (split, measured)):
@@ -158,7 +204,7 @@ def prepare_data(
             raise InputError(f"dataset: the split {role!r} has no row with a label; it needs some")
     return TaskData(
         task=task,
-        names=by_id,
+        names=names,
         train=encoded["train"],
         labelled=labelled,
         evaluation=measured,
@@ -167,10 +213,11 @@ def prepare_data(
         validation=encoded.get("validation"),
         counts=counts,
         fingerprint=[
-            by_id,
+            names,
             *(_content_fingerprint(rows) for rows in (encoded["train"], measured)),
             *task.input_facts(processor),
         ],
+        processor=processor,
     )
 
 

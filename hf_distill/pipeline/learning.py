@@ -66,6 +66,7 @@ class TeacherStage(Stage):
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Fine-tune the teacher."""
+        context = context.read_by("teacher")
         args = self._arguments(context, context.run.checkpoints(self.name, inputs))
         model = new_head_model(context.teacher_origin, context, "teacher.model", args.seed)
         return train(context, self.name, inputs, model, None, args, context.data.labelled)
@@ -123,6 +124,7 @@ class DistillationStage(Stage):
         args = self._arguments(context, context.run.checkpoints(self.name, inputs))
         teacher = context.load(context.teacher_path, "teacher.model")
         student = self._start(context, teacher, args.seed)
+        context = context.read_by("both") if args.objectives else context
         rows, labelled = context.data.train, len(context.data.labelled)
         if context.recipe.dataset.teacher_labels is not None:
             rows, more = label_by_teacher(context, teacher, rows)
@@ -211,6 +213,8 @@ class RecordingStage(Stage):
 
     def run(self, context: Context, inputs: str) -> dict[str, Any]:
         """Record, continuing an interrupted start."""
+        # With the student's rows each of these is found again by what the teacher reads of it.
+        context = context.read_by("teacher")
         # Loaded with the run's own path, so that no path of this machine is written down.
         teacher = context.load(context.teacher_path, "teacher.model")
         unfinished = context.run.checkpoints(self.name, inputs)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,41 +45,61 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         `dict[str, Any]`: The report, as in `report/metrics.json`; of several processes the main one has all of it.
     """
     models = _load_models(context)
-    task, rows, section = context.task, context.data.evaluation, context.recipe.evaluation
-    collator = task.collator(context.processor)
+    task, section = context.task, context.recipe.evaluation
+    # Each model reads the rows as its own tokenizer cuts them.
+    readers = {name: context.read_by("teacher") if name == "teacher" else context for name in models}
+    collators = {name: task.collator(reader.processor) for name, reader in readers.items()}
     forwards = {name: forward_function(model, task) for name, (model, _) in models.items()}
-    references = task.references(rows)
+    references = {name: task.references(reader.data.evaluation) for name, reader in readers.items()}
     predictions = {}
     for name, (model, _) in models.items():
+        given = readers[name].data.evaluation, task, collators[name], section.batch_size
         with _on_fastest_device(model):
-            predictions[name] = predict(forwards[name], rows, task, collator, section.batch_size, f"Measuring {name}")
+            predictions[name] = predict(forwards[name], *given, f"Measuring {name}")
     if not processes().is_main_process:
         # Time is measured while the others are idle.
         return {"primary_metric": task.primary_metric}
-    batches = _latency_batches(context, collator)
+    rows = _usual_rows(context)
+    batches = {name: _latency_batches(reader, collators[name], rows) for name, reader in readers.items()}
     latencies = measure_latency(forwards, batches, section.latency_rounds)
     report: dict[str, Any] = {}
     for name, (model, size) in models.items():
-        report[name] = {
-            "metrics": task.score(predictions[name], references, context.data.names),
+        size_and_speed = {
             "parameters": _parameters(model),
             "size_bytes": size,
             "latency_ms": latencies[name],
             "rows_per_second": _throughput(latencies[name]),
         }
-        of_classes = task.score_classes(predictions[name], references, context.data.names)
-        report[name] |= {"per_class": of_classes} if of_classes else {}
+        report[name] = _scores(context, predictions[name], references[name]) | size_and_speed
         report[name]["agreement_with_teacher"] = task.agreement(predictions[name], predictions["teacher"])
     for section in context.recipe.quantization:
         name = f"quantized/{section.backend}"
         if name in report:
             report[name] |= _beside_student(name, section, context, report["student"], predictions)
-            report[name]["largest_logit_error"] = _largest_error(forwards[name], forwards["student"], batches)
-    report |= {
-        "primary_metric": task.primary_metric,
-        "task": task.name,
+            error = _largest_error(forwards[name], forwards["student"], batches["student"])
+            report[name]["largest_logit_error"] = error
+    report |= _facts(context, len(references["student"]))
+    _write(context, report, references["student"], predictions)
+    return report
+
+
+def _scores(context: Context, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, Any]:
+    """Return how well a model does, on the whole and on each class."""
+    task, names = context.task, context.data.names
+    of_classes = task.score_classes(predictions, references, names)
+    return {
+        "metrics": task.score(predictions, references, names),
+        **({"per_class": of_classes} if of_classes else {}),
+    }
+
+
+def _facts(context: Context, rows: int) -> dict[str, Any]:
+    """Return what a report tells beside its models."""
+    return {
+        "primary_metric": context.task.primary_metric,
+        "task": context.task.name,
         "split": context.data.evaluation_split,
-        "rows": len(references),
+        "rows": rows,
         **({"data": context.data.counts} if context.data.counts else {}),
         "seed": context.seed,
         "threads": torch.get_num_threads(),
@@ -87,17 +107,21 @@ def evaluate_run(context: Context) -> dict[str, Any]:
         "training": training_facts(context.run),
         "versions": versions(),
     }
-    folder = context.run.folder / "report"
+
+
+def _write(
+    context: Context, report: dict[str, Any], references: Sequence[Any], predictions: Mapping[str, Sequence[Any]]
+) -> None:
+    """Write the report, its pictures and its page."""
+    name, folder = context.run.folder.resolve().name, context.run.folder / "report"
     write_report(report, folder)
     losses = read_losses(folder)
     plot_losses([losses[stage] for stage in LEARNING_STAGES if stage in losses], folder / LOSS_PICTURE)
-    names = context.data.names
-    found = find_disagreements(task, context.data.examples, references, predictions, names, context.processor)
+    data = context.data
+    found = find_disagreements(context.task, data.examples, references, predictions, data.names, context.processor)
     write_disagreements(found, folder)
-    name = context.run.folder.resolve().name
     picture = plot_comparison({name: report}, folder / PICTURE_FILE)
     write_page({name: context.run.folder}, folder / "index.html", picture)
-    return report
 
 
 def _throughput(latency: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
@@ -168,15 +192,18 @@ def _can_be_measured(context: Context, section: QuantizationSection) -> bool:
     return True
 
 
-def _latency_batches(context: Context, collator: Any) -> dict[str, dict[str, torch.Tensor]]:
-    """Return batches of rows of the usual length: those nearest to the median."""
-    rows = context.data.evaluation
-    lengths = context.task.lengths(rows)
-    nearest = np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
+def _usual_rows(context: Context) -> np.ndarray:
+    """Return the numbers of the measured rows, those whose length is nearest to the median first."""
+    lengths = context.task.lengths(context.data.evaluation)
+    return np.argsort(np.abs(lengths - np.median(lengths)), kind="stable")
+
+
+def _latency_batches(context: Context, collator: Any, rows: np.ndarray) -> dict[str, dict[str, torch.Tensor]]:
+    """Return batches of the first of these measured rows."""
     batches = {}
     for size in LATENCY_BATCHES:
         # A small split is repeated, so that a batch of 32 has 32 rows.
-        chosen = rows.select(np.resize(nearest, size))
+        chosen = context.data.evaluation.select(np.resize(rows, size))
         batches[f"batch_{size}"] = collator([chosen[row] for row in range(size)])
     return batches
 

@@ -22,6 +22,9 @@ from hf_distill.students import build_student
 from hf_distill.tasks import Task
 from hf_distill.tasks.base import Processor
 
+PROBE = "The quick brown fox's 2 JUMPS, naïvely."
+"""A text that tokenizers of the same vocabulary may still cut differently."""
+
 
 def resolve_model(name: str, field: str) -> str:
     """
@@ -117,19 +120,29 @@ def check_same_inputs(teacher: Processor, student: Processor) -> None:
                 f"{other.get(wrong)!r} for it; choose a student that reads what the teacher reads"
             )
         return
-    one, other = teacher.get_vocab(), student.get_vocab()
-    probe = "The quick brown fox's 2 JUMPS, naïvely."
-    if one != other or teacher(probe)["input_ids"] != student(probe)["input_ids"]:
-        wrong = next((token for token in sorted(one) if one[token] != other.get(token)), None)
-        detail = (
-            f"token {wrong!r} is {one[wrong]} and {other.get(wrong)}"
-            if wrong is not None
-            else "the same text is cut differently"
-        )
+    difference = tokenizers_differ(teacher, student)
+    if difference is not None:
         raise InputError(
-            f"student.model: its tokenizer differs from the teacher's ({len(one)} and {len(other)} tokens; {detail}); "
-            "choose a student with the teacher's tokenizer"
+            f"student.model: its tokenizer differs from the teacher's ({difference}); choose a student with the "
+            "teacher's tokenizer"
         )
+
+
+def tokenizers_differ(teacher: Processor, student: Processor) -> str | None:
+    """Return in what two tokenizers differ, or `None` if they make the same inputs of the same texts."""
+    if not isinstance(teacher, PreTrainedTokenizerBase) or not isinstance(student, PreTrainedTokenizerBase):
+        return None
+    one, other = teacher.get_vocab(), student.get_vocab()
+    # As a pair: what stands between two texts is a matter of the tokenizer too.
+    if one == other and teacher(PROBE, PROBE)["input_ids"] == student(PROBE, PROBE)["input_ids"]:
+        return None
+    wrong = next((token for token in sorted(one) if one[token] != other.get(token)), None)
+    detail = (
+        f"token {wrong!r} is {one[wrong]} and {other.get(wrong)}"
+        if wrong is not None
+        else "the same text is cut differently"
+    )
+    return f"{len(one)} and {len(other)} tokens; {detail}"
 
 
 def make_student(recipe: Any, teacher: PreTrainedModel, task: Task, names: list[str], seed: int) -> PreTrainedModel:

@@ -24,7 +24,7 @@ def label_by_teacher(context: Context, teacher: PreTrainedModel, rows: Dataset) 
     Args:
         context ([`Context`]): The run, whose recipe says how sure is enough.
         teacher ([`~transformers.PreTrainedModel`]): The teacher.
-        rows (`Dataset`): Encoded rows; those that have a label keep it.
+        rows (`Dataset`): Encoded training rows; those that have a label keep it.
 
     Source: Lee 2013, *Pseudo-Label: The Simple and Efficient Semi-Supervised Learning Method for Deep Neural
     Networks*; with a threshold as in Sohn et al. 2020, *FixMatch*, arXiv:2001.07685.
@@ -33,11 +33,12 @@ def label_by_teacher(context: Context, teacher: PreTrainedModel, rows: Dataset) 
     without = np.flatnonzero(labels == IGNORED_LABEL)
     if not len(without):
         return rows, 0
+    context = context.read_by("teacher")
     task, batch_size = context.task, context.recipe.evaluation.batch_size
     enough = context.recipe.dataset.teacher_labels
     found = predict(
         forward_function(teacher, task),
-        rows.select(without),
+        context.data.train.select(without),
         _Sureness(task),
         task.collator(context.processor),
         batch_size,

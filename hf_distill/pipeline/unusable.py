@@ -76,7 +76,7 @@ def settle_cut(task: Task, encoded: dict[str, Dataset], section: DatasetSection,
         if CUT not in rows.column_names:
             result[split] = rows
             continue
-        whole = [row for row, cut in enumerate(rows[CUT]) if not cut]
+        whole = whole_rows(rows)
         number, rows = len(rows) - len(whole), rows.remove_columns(CUT)
         if number:
             longer = f"{split}: {number} of {len(rows)} inputs are longer than {task.max_length} tokens"
@@ -88,3 +88,8 @@ def settle_cut(task: Task, encoded: dict[str, Dataset], section: DatasetSection,
             counts.setdefault(split, {})["cut" if section.too_long == "cut" else "too_long"] = number
         result[split] = rows.select(whole) if section.too_long == "skip" else rows
     return result
+
+
+def whole_rows(rows: Dataset) -> list[int]:
+    """Return the numbers of the encoded rows that were not cut."""
+    return [row for row, cut in enumerate(rows[CUT]) if not cut]

@@ -80,6 +80,8 @@ class Task(InWords, ABC):
     """The task's attributes that a recipe sets by the same names, of its sections `dataset` and `evaluation`."""
     draws_rows: ClassVar[bool] = False
     """Whether training rows are another draw in every epoch, of which nothing can be recorded beforehand."""
+    across_tokenizers: ClassVar[bool] = False
+    """Whether a row is the same row for a student and a teacher with different tokenizers."""
     needs_labels: ClassVar[bool] = True
     """Whether training rows without any label are a mistake."""
     default_objectives: ClassVar[tuple[str, ...] | None] = None

@@ -49,6 +49,7 @@ class SentenceSimilarity(NumbersInWords, Task):
     scored_in_training = False
     has_pipeline = False
     options = ("max_length",)
+    across_tokenizers = True
     needs_labels = False
     default_objectives = ("sentence_cosine",)
     card_tags = ("sentence-transformers",)

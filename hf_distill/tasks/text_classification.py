@@ -20,6 +20,7 @@ class TextClassification(OneLabelTask):
     optional_columns = ("text_pair",)
     auto_model = "AutoModelForSequenceClassification"
     pipeline_tag = "text-classification"
+    across_tokenizers = True
 
     def encode_inputs(self, rows: Dataset, processor: Processor) -> Dataset:
         """Turn texts into token ids; a row without a label has the ignored label -100."""

@@ -30,6 +30,7 @@ class TokenClassification(Task):
     auto_model = "AutoModelForTokenClassification"
     pipeline_tag = "token-classification"
     primary_metric = "f1"
+    across_tokenizers = True
 
     def label_names(self, data: DatasetDict) -> list[str]:
         """Return the names of the tags, in the data set's own order."""
@@ -65,7 +66,8 @@ class TokenClassification(Task):
             raise InputError(
                 f"teacher.model: {type(processor).__name__} cannot tell words from sub-tokens; need a fast one"
             )
-        _expect_split_words(processor)
+        for tokenizer in getattr(processor, "tokenizers", [processor]):
+            _expect_split_words(tokenizer)
 
         def tokenize_batch(batch: dict[str, list]) -> dict[str, list]:
             encoded = processor(batch["tokens"], is_split_into_words=True, truncation=True, max_length=self.max_length)
@@ -115,8 +117,18 @@ class TokenClassification(Task):
         encoded = processor(words, is_split_into_words=True, truncation=True, max_length=self.max_length)
         # Words that are cut off have no tag, and neither have those that the tokenizer makes nothing of.
         read = [words[place] for place in _first_of_words(encoded.word_ids()) if place is not None]
-        disputed = [place for place in range(len(read)) if len({int(tags[place]) for tags in answers}) > 1]
+        # With a tokenizer of its own, the teacher may have had more of a long text cut off.
+        shortest = min(len(read), *map(len, answers))
+        disputed = [place for place in range(shortest) if len({int(tags[place]) for tags in answers}) > 1]
         return [", ".join(f"{read[place]}: {names[tags[place]]}" for place in disputed) for tags in answers]
+
+    def agreement(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
+        """Return the share of words for which two models predict the same tag, of the words that both have read."""
+        return super().agreement(*zip(*map(_read_by_both, one, other)))
+
+    def difference(self, one: np.ndarray, other: np.ndarray) -> float:
+        """Return 1 if there is a word with two tags, of the words that both have read, and else 0."""
+        return super().difference(*_read_by_both(one, other))
 
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the rows that have tags."""
@@ -169,3 +181,9 @@ def _first_of_words(word_ids: list[int | None]) -> list[int | None]:
     return [
         word if word is not None and word != previous else None for previous, word in zip([None, *word_ids], word_ids)
     ]
+
+
+def _read_by_both(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the tags of words that both have read: where tokenizers differ, long texts are cut at other places."""
+    length = min(len(one), len(other))
+    return one[:length], other[:length]

@@ -124,7 +124,10 @@ def main() -> None:
         memory = measure_memory(folders)
         sizes = {name: size_on_disk(path) / 1e6 for name, path in folders.items()}
         forwards = {name: load(name, path) for name, path in folders.items()}
-        runs = [measure_latency(forwards, make_batches(), options.rounds) for _ in range(options.runs)]
+        runs = [
+            measure_latency(forwards, dict.fromkeys(forwards, make_batches()), options.rounds)
+            for _ in range(options.runs)
+        ]
     title = f"Times as fast as the teacher (rows x tokens), {torch.get_num_threads()} threads"
     batches = list(make_batches())
     table = Table("model", "MB", "MB of memory", *(f"{name}: median, range" for name in batches), title=title)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from datasets import Dataset
 
-from hf_distill.pipeline.measure import _latency_batches, _parameters, size_on_disk
+from hf_distill.pipeline.measure import _latency_batches, _parameters, _usual_rows, size_on_disk
 from hf_distill.tasks.text_classification import TextClassification
 
 
 def latency_batches(lengths: list[int]) -> dict[str, Any]:
     rows = Dataset.from_dict({"input_ids": [[1] * length for length in lengths]})
     context: Any = SimpleNamespace(data=SimpleNamespace(evaluation=rows), task=TextClassification())
-    return _latency_batches(context, lambda chosen: [len(row["input_ids"]) for row in chosen])
+    return _latency_batches(context, lambda chosen: [len(row["input_ids"]) for row in chosen], _usual_rows(context))
 
 
 def test_latency_is_measured_on_rows_of_the_usual_length() -> None:

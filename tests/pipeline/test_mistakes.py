@@ -190,9 +190,8 @@ def test_student_with_another_tokenizer(recipe: Callable, refused: Refused, setu
     vocabulary["good"], vocabulary["bad"] = vocabulary["bad"], vocabulary["good"]
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     (folder / "vocab.txt").unlink(missing_ok=True)
-    line = refused(recipe(student__model=str(folder)))
-    assert "student.model: its tokenizer differs from the teacher's" in line
-    assert "'bad'" in line
+    line = refused(recipe(student__model=str(folder), preset="tinybert"))
+    assert "objective attention_mse: compares queries, keys token by token" in line
 
 
 def test_longer_input_than_the_teacher_takes(recipe: Callable, refused: Refused) -> None:

@@ -146,3 +146,8 @@ def test_words_of_a_roberta_like_tokenizer_keep_their_space(tmp_path: Path) -> N
     row = TokenClassification().encode_inputs(data, tokenizer)[0]
     assert tokenizer.convert_ids_to_tokens(row["input_ids"]) == ["<s>", "Ġgood", "Ġfilm", "</s>"]
     assert row["labels"] == [-100, 0, 1, -100]
+
+
+def test_agreement_is_of_the_words_that_both_models_have_read() -> None:
+    one, other = [np.array([1, 2, 0]), np.array([0])], [np.array([1, 0]), np.array([0])]
+    assert TokenClassification().agreement(one, other) == pytest.approx(2 / 3)
