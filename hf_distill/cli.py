@@ -213,7 +213,7 @@ def publish(run: Path, **options: Any) -> None:
 def compare(runs: tuple[Path, ...], output_dir: Path | None, picture: Path | None) -> None:
     """Show runs in one table, one picture, and a page for the browser with examples to read."""
     from hf_distill.evaluation.page import write_page
-    from hf_distill.evaluation.plots import plot_comparison
+    from hf_distill.evaluation.plots import PICTURE_FILE, plot_comparison
     from hf_distill.evaluation.report import compare_runs, read_report
 
     named = {visible(_run_name(run, runs)): run for run in runs}
@@ -221,7 +221,7 @@ def compare(runs: tuple[Path, ...], output_dir: Path | None, picture: Path | Non
     table, _ = compare_runs(reports)
     _print(table)
     folder = output_dir or (runs[0] / "report" if len(runs) == 1 else Path("comparison"))
-    picture = plot_comparison(reports, picture or folder / "comparison.png")
+    picture = plot_comparison(reports, picture or folder / PICTURE_FILE)
     print(f"Picture: {visible(picture)}")
     print(f"Page: {visible(write_page(named, folder / 'index.html', picture))}")
 

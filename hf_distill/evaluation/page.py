@@ -17,6 +17,7 @@ from markupsafe import Markup
 from hf_distill.escaping import one_line, visible
 from hf_distill.evaluation.disagreements import STUDENT, Disagreements, read_disagreements
 from hf_distill.evaluation.findings import findings
+from hf_distill.evaluation.losses import PICTURE_FILE as LOSS_PICTURE
 from hf_distill.evaluation.report import read_report
 from hf_distill.evaluation.rows import KINDS, comparison_rows, format_score, model_keys, number_at
 from hf_distill.evaluation.tables import (
@@ -93,9 +94,10 @@ def write_page(runs: Mapping[str, Path], path: Path, picture: Path | None = None
     metric = common_primary_metric(reports)
     views = [_view(name, reports[name], folder) for name, folder in runs.items()]
     headers, rows = comparison_cells(reports)
+    note = general_note([row for report in reports.values() for row in comparison_rows(report)])
     several = len(views) > 1
     if not several:
-        headers, rows = headers[1:], [row[1:] for row in rows]
+        headers, rows, note = headers[1:], [row[1:] for row in rows], views[0].note
     style, script = ((TEMPLATE / file).read_text(encoding="utf-8") for file in ("style.css", "script.js"))
     text = _environment().get_template("index.html.jinja").render(
         title=f"{len(views)} runs compared" if several else views[0].name,
@@ -103,8 +105,7 @@ def write_page(runs: Mapping[str, Path], path: Path, picture: Path | None = None
         several=several,
         headers=headers,
         rows=rows,
-        note=general_note([row for report in reports.values() for row in comparison_rows(report)])
-        if several else views[0].note,
+        note=note,
         picture=_address(picture),
         runs=views,
         policy=_policy(style, script),
@@ -151,7 +152,7 @@ def _view(name: str, report: Mapping[str, Any], folder: Path) -> RunView:
         name=one_line(name),
         findings=findings(report),
         note=measurement_note(report),
-        losses=_address(Path(folder) / "report" / "losses.png"),
+        losses=_address(Path(folder) / "report" / LOSS_PICTURE),
         classes=_classes(report),
         disagreements=found,
         choices=_choices(found),

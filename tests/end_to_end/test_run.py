@@ -582,7 +582,7 @@ def test_compare_shows_runs_in_one_table_and_picture(
     run: Path, finished: Path, command: Callable, tmp_path: Path
 ) -> None:
     other = run.rename(tmp_path / "other")
-    result = command("compare", finished, other, "--picture", tmp_path / "both.png")
+    result = command("compare", finished, other, "--output-dir", tmp_path, "--picture", tmp_path / "both.png")
     assert result.status == 0, result.err
     assert "tiny" in result.out
     assert "other" in result.out
