@@ -60,12 +60,12 @@ def _is_to_measure() -> bool:
 
 
 def _start() -> Any:
-    # It tells a line before it reads what it is to tell.
-    logging.getLogger("codecarbon").setLevel(logging.ERROR)
     # A measurement that fails must not end a training.
     try:
         from codecarbon import OfflineEmissionsTracker
 
+        # It tells lines before it reads what it is to tell.
+        logging.getLogger("codecarbon").setLevel(logging.ERROR)
         tracker = OfflineEmissionsTracker(save_to_file=False, log_level="error")
         tracker.start()
         return tracker
