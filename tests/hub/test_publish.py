@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import sys
 import time
@@ -68,8 +70,8 @@ def told(run: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> di
     out, err = process.communicate()
     killed = {"student": held(server, "tester/tiny"), "quantized": held(server, INT8), "out": out + err}
     server.hub.faults.clear()
-    (folder / "local").mkdir()
-    (folder / "local" / FOLDER).symlink_to(run / "quantized" / BACKEND)
+    shutil.copytree(run / "student", folder / "local")
+    shutil.copytree(run / "quantized" / BACKEND, folder / "local" / FOLDER)
     spoilt = run / "student" / "notes.txt"
     same = ["publish", str(run), "--repo-id", "friends/one", "--quantized", "same", "--private"]
     steps = {
@@ -122,6 +124,11 @@ def test_a_third_start_sends_nothing(told, server):
     assert [sum(f"/{name}/" in path for path in commits) for name in names] == [1, 1, 1]
 
 
+def pictures(files: dict[str, str]) -> set[str]:
+    """The pictures that a card shows."""
+    return set(re.findall(r"!\[[^]]*\]\(([^)]+)\)", files["README.md"]))
+
+
 @pytest.mark.parametrize("name", ["student", "int8", "within"])
 def test_what_was_fetched_says_what_the_local_model_says(told, name):
     assert isinstance(told[name], dict), told[name]
@@ -134,7 +141,8 @@ def test_cards_name_what_was_published_and_tell_nothing_private(told, server, ru
     assert student.license == int8.license == "mit" and student.base_model is None
     assert (int8.base_model, int8.to_dict()["base_model_relation"]) == ("tester/tiny", "quantized")
     files = held(server, "tester/tiny")
-    assert "comparison.png)" in files["README.md"] and "report/comparison.png" in files
+    assert "report/comparison.png" in pictures(files) and pictures(files) <= set(files)
+    assert pictures(held(server, INT8)) <= set(held(server, INT8))
     recipe = yaml.safe_load(files["recipe.yaml"])
     assert recipe["task"] == "text-classification" and recipe["publish"] is None
     metrics = json.loads(files["report/metrics.json"])
@@ -205,6 +213,7 @@ def test_a_trainer_publishes_its_student_in_one_commit(client, hub, script):
     names = set(held(hub, "tester/my-student"))
     assert names >= {"README.md", "config.json", "model.safetensors", "tokenizer.json"}
     assert not {"training_args.bin", "optimizer.pt"} & names
+    assert pictures(held(hub, "tester/my-student")) <= names
     assert isinstance(second, dict) and second["same"], second
     assert hub.hub.repo("models", "friends", "named").json("repo.json")["private"]
     assert history(hub, "friends/named", "dev") == ["End of training"] and held(hub, "friends/named") == {}
