@@ -172,6 +172,23 @@ def compare(runs: tuple[Path, ...], picture: Path) -> None:
 
 
 @app.command()
+@run_argument
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve at.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port; the first free one from 7860 by default.")
+@click.option("--browser/--no-browser", default=True, help="Whether to open the page in a browser.")
+@debug_option
+def demo(run: Path, host: str, port: int | None, browser: bool) -> None:
+    """Open a page on which teacher, student and quantized models of a run answer side by side."""
+    _quiet_libraries()
+    from hf_distill.demo import build_page, serve, source_of_run
+    from hf_distill.demo.page import check_gradio
+
+    check_gradio()
+    page = build_page(source_of_run(run), run.resolve().name)
+    serve(page, server_name=host, server_port=port, inbrowser=browser)
+
+
+@app.command()
 @debug_option
 def objectives() -> None:
     """List the objectives (name, what they need, options, paper) and the presets made of them."""

@@ -123,7 +123,7 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
     for section in to_quantize:
         find_backend(section.backend).check_model(student, section.options)
     if isinstance(processor, PreTrainedTokenizerBase):
-        task.max_length = _longest(task, processor, config)
+        task.max_length = longest_input(task, processor, config)
     data = prepare_data(recipe, task, raw, names, order, by_id, processor)
     return Context(recipe, run, data, processor, origin, backend)
 
@@ -182,8 +182,8 @@ def _check_student(recipe: Recipe, teacher: PretrainedConfig, task: Task, proces
     return student
 
 
-def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> int:
-    """Return the longest input that tokenizer and teacher take, or what the recipe says if that is less."""
+def longest_input(task: Task, tokenizer: PreTrainedTokenizerBase, config: object) -> int:
+    """Return the longest input that tokenizer and model take, or what the recipe says if that is less."""
     positions = getattr(config, "max_position_embeddings", None) or 512
     # RoBERTa's positions begin after the padding id.
     positions -= (config.pad_token_id or 0) + 1 if config.model_type in ("roberta", "xlm-roberta", "camembert") else 0
