@@ -61,7 +61,8 @@ def run(
 ) -> None:
     """Run a recipe, or continue where an interrupted run of it stopped.
 
-    RECIPE is a YAML file or the name of a shipped recipe, such as quickstart.
+    RECIPE is a YAML file, the name of a shipped recipe, such as quickstart, or hub:OWNER/NAME: a published model,
+    whose run is repeated.
     """
     folder = _run(recipe, [*changes, *more], output_dir, until, accelerate_config)
     if folder is None:
@@ -82,7 +83,7 @@ def record(
 ) -> None:
     """Run a recipe until what the teacher says is recorded.
 
-    RECIPE is a YAML file, the name of a shipped recipe, or the folder of a run.
+    RECIPE is a YAML file, the name of a shipped recipe, hub:OWNER/NAME, or the folder of a run.
     """
     if (Path(recipe) / "recipe.yaml").is_file():
         recipe, output_dir = str(Path(recipe) / "recipe.yaml"), output_dir or Path(recipe)
@@ -98,26 +99,38 @@ def _run(
     from hf_distill.launch import end_with_launcher, find_config, is_launched, launch
 
     end_with_launcher()
-    from hf_distill.pipeline.recipe import find_recipe, load_recipe
-
-    path = find_recipe(recipe)
-    loaded = load_recipe(path, changes)
+    name, loaded, dropped = _read_recipe(recipe, changes)
     if until == "recording" and loaded.recording is None:
-        raise InputError(f"{path}: recording: is null, so nothing is recorded; set recording={{}}")
+        raise InputError(f"{recipe}: recording: is null, so nothing is recorded; set recording={{}}")
     if accelerate_config is not None and not is_launched():
         status = launch(find_config(accelerate_config), click.get_current_context().obj)
         if status:
             sys.exit(status)
         return None
-    name = path.parent.name if path.stem == "recipe" else path.stem
     _quiet_libraries()
     from hf_distill.pipeline.run import run_recipe
     from hf_distill.processes import leave_processes, processes
 
+    if not _is_another_process():
+        for line in dropped:
+            _announce(_printable(line))
     folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
     is_main = processes().is_main_process
     leave_processes()
     return folder if is_main else None
+
+
+def _read_recipe(recipe: str, changes: list[str]) -> tuple[str, Any, Sequence[str]]:
+    """Return a recipe's name, the recipe with changes, and what was dropped of it."""
+    from hf_distill.pipeline.published import is_published, load_published
+    from hf_distill.pipeline.recipe import find_recipe, load_recipe
+
+    if is_published(recipe):
+        _quiet_libraries()
+        published = load_published(recipe, changes)
+        return published.name, published.recipe, published.dropped
+    path = find_recipe(recipe)
+    return path.parent.name if path.stem == "recipe" else path.stem, load_recipe(path, changes), ()
 
 
 @app.command()
@@ -285,8 +298,13 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
     if "--debug" in arguments:
         traceback.print_exc()
-    print(f"hf-distill: {' '.join(message.split())}", file=sys.stderr)
+    print(f"hf-distill: {_printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(status)
+
+
+def _printable(text: str) -> str:
+    """Return a text in which what would steer a terminal, or turn its lines around, is written out."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def _is_another_process() -> bool:
