@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,14 @@ from hf_distill.pipeline.context import longest_input
 from hf_distill.pipeline.manifest import RECIPE_FILE, Run
 from hf_distill.pipeline.models import load_config, load_model, load_processor, resolve_model
 from hf_distill.pipeline.recipe import load_recipe
+from hf_distill.publishing.card import hub_id
 from hf_distill.quantization import find_backend
 from hf_distill.tasks import Task, find_task
 
 logger = logging.getLogger(__name__)
 
+READING = ("max_length", "max_seconds")
+"""The options of a recipe's `dataset` that change how an input is read."""
 QUANTIZED = "quantized/"
 """How the names of quantized models begin in a report."""
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.onnx", "*.onnx_data", "*.xml", "openvino_*.bin")
@@ -90,8 +93,26 @@ def source_of_run(folder: str | Path) -> DemoSource:
         path = folder / "quantized" / section.backend
         if path.is_dir():
             models[QUANTIZED + section.backend] = str(path)
-    options = {name: getattr(recipe.dataset, name) for name in find_task(recipe.task).data_options}
-    return DemoSource(recipe.task, models, options)
+    given = {name: getattr(recipe.dataset, name) for name in find_task(recipe.task).data_options if name in READING}
+    return DemoSource(recipe.task, models, {name: value for name, value in given.items() if value is not None})
+
+
+def published_source(folder: str | Path, repositories: Mapping[str, str]) -> DemoSource:
+    """
+    Return what the demo of a run shows once it is published.
+
+    Args:
+        folder (`str` or `Path`): The run's folder.
+        repositories (`Mapping[str, str]`): Hub id of each published model, by its name in the report. A teacher that
+            the run loaded from the Hub, and did not fine-tune, is shown too.
+
+    Raises:
+        InputError: As `source_of_run`.
+    """
+    source = source_of_run(folder)
+    teacher = hub_id(source.models["teacher"])
+    models = {"teacher": teacher} if teacher else {}
+    return replace(source, models={**models, **repositories})
 
 
 def load_models(source: DemoSource) -> DemoModels:

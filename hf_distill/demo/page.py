@@ -144,7 +144,7 @@ def _component(entry: Field) -> Any:
 
     if entry.kind == "image":
         # As PNG no pixel is changed on the way.
-        return gradio.Image(label=entry.label, type="filepath", format="png", height=320)
+        return gradio.Image(label=entry.label, type="filepath", format="png", height=320, buttons=[])
     if entry.kind == "audio":
-        return gradio.Audio(label=entry.label, type="filepath")
+        return gradio.Audio(label=entry.label, type="filepath", buttons=[])
     return gradio.Textbox(label=entry.label, lines=entry.lines, placeholder=entry.hint)

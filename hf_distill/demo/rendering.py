@@ -12,7 +12,7 @@ STYLE = """<style>
 .hf-distill { display: flex; flex-wrap: wrap; gap: 1rem; color: var(--body-text-color) }
 .hf-distill article { flex: 1 1 15rem; min-width: 0; padding: 1rem; border: 1px solid var(--border-color-primary);
   border-radius: .5rem; background: var(--block-background-fill); overflow-wrap: anywhere }
-.hf-distill article h3 { margin: 0; font-size: .9rem; opacity: .75 }
+.hf-distill article h3 { margin: 0 !important; font-size: .9rem; opacity: .75 }
 .hf-distill .words { margin: .25rem 0; font-size: 1.2rem; line-height: 1.3; font-weight: 600; unicode-bidi: isolate }
 .hf-distill .time { margin: 0 0 .75rem; font-variant-numeric: tabular-nums }
 .hf-distill .score { display: grid; grid-template-columns: 1fr auto; column-gap: .5rem; margin-top: .35rem }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_distill.compatibility import draw_weights_anew
@@ -84,7 +85,7 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
     options["trust_remote_code"] = False
     try:
         model = task.model_class.from_pretrained(name, **options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     if new_head and not _has_head_for(load_config(name, field), task, names):
         # A head of the right size, but for other labels, would be kept as it is.

@@ -9,6 +9,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hf_distill import build_student
@@ -21,29 +22,16 @@ _tiny_setup = module_from_spec(_spec)
 sys.modules[_spec.name] = _tiny_setup
 _spec.loader.exec_module(_tiny_setup)
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from given import DRAW, GIVEN, MEDIA  # noqa: E402
 from tiny import KINDS  # noqa: E402
-from tiny_media import TASKS, draw_image, draw_sound  # noqa: E402
 
 setup = _tiny_setup.setup
 media = _tiny_setup.media
 own_cache = _tiny_setup.own_cache
 restored_verbosity = _tiny_setup.restored_verbosity
 command = _tiny_setup.command
-
-MEDIA = {task: medium for medium, task in TASKS.items()}
-DRAW = {"image": draw_image, "audio": draw_sound}
-CONTEXT = "the film was a film. anna was in rome and otto was in paris."
-GIVEN: dict[str, dict[str, Any]] = {
-    "text-classification": {"text": "the film was good", "text_pair": ""},
-    "multi-label-text-classification": {"text": "the film was good", "text_pair": None},
-    "text-regression": {"text": "the film was good"},
-    "token-classification": {"tokens": "anna was in rome."},
-    "multiple-choice": {"text": "rome", "choices": "rome\nparis\n\nfilm"},
-    "fill-mask": {"text": "the [MASK] was [MASK]"},
-    "sentence-similarity": {"text": "the film was good", "text_pair": "a great film"},
-    "question-answering": {"question": "was anna in", "context": " ".join([CONTEXT] * 3)},
-}
-"""What a visitor gives."""
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +61,6 @@ def given(tmp_path: Path) -> Callable[[str], dict[str, Any]]:
     def make(task: str) -> dict[str, Any]:
         if task not in MEDIA:
             return GIVEN[task]
-        import numpy as np
-
         file = tmp_path / "file"
         file.write_bytes(DRAW[MEDIA[task]](1, np.random.default_rng(0)))
         return {MEDIA[task]: str(file)}

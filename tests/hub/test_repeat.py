@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +56,13 @@ def start(hub: Any, tmp_path: Path, token: str) -> Callable[..., Started]:
 
 
 @pytest.fixture
-def publish(start: Callable[..., Started]) -> Callable[..., None]:
-    """Make repositories."""
+def publish(start: Callable[..., Started]) -> Callable[..., list[str]]:
+    """Make repositories, and say what becomes of published recipes."""
 
-    def run(repositories: dict[str, Any]) -> None:
-        made = start(str(HERE / "repeat.py"), stdin=json.dumps(repositories))
-        assert made.returncode == 0, made.stderr
+    def run(repositories: dict[str, Any], load: Sequence[str] = ()) -> list[str]:
+        done = start(str(HERE / "repeat.py"), stdin=json.dumps({"publish": repositories, "load": load}))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     return run
 
@@ -78,12 +79,6 @@ def of_recipe(content: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def count_commits(hub: Any) -> int:
     return sum(entry["op"] == "commit" for entry in hub.hub.log)
-
-
-def refusal(done: Started) -> str:
-    assert done.returncode == 2, done
-    assert done.stdout == "" and len(done.stderr.splitlines()) == 1, done
-    return done.stderr.removeprefix("hf-distill: ").rstrip()
 
 
 def test_a_published_run_is_repeated_and_publishes_nothing(publish, repeat, hub, tmp_path):
@@ -118,48 +113,31 @@ def test_a_published_run_is_repeated_and_publishes_nothing(publish, repeat, hub,
     assert count_commits(hub) == commits
 
 
-def test_what_is_local_to_its_author_is_asked_for(publish, repeat):
+def test_what_the_hub_does_not_have_is_said_in_a_line(publish):
     files = {"train": "train.parquet", "test": "test.parquet"}
-    publish({NAME: of_recipe(tiny_recipe("text-classification", files, "teacher"))})
-    told = refusal(repeat(f"hub:{NAME}"))
-    assert told.startswith(
-        f"hub:{NAME}: add dataset.data_files.train=... dataset.data_files.test=... teacher.model=... ("
+    addresses = [NAME, f"{NAME}@v9", "tester/nothing", "tester/local"]
+    local = of_recipe(tiny_recipe("text-classification", files, "runs/teacher"))
+    told = publish(
+        {NAME: {"files": {"README.md": "nothing else"}}, "tester/local": local}, [f"hub:{name}" for name in addresses]
     )
-    told = refusal(repeat(f"hub:{NAME}", "dataset.data_files.train=a.parquet", "--set", "teacher.model=./teacher"))
-    assert told.startswith(f"hub:{NAME}: add dataset.data_files.test=... (")
-
-
-def test_what_is_no_recipe_is_refused_in_a_line(publish, repeat, tmp_path):
-    bomb = "a: &a [x, x]\nb: &b [*a, *a]\ntask: *b\n"
-    publish(
-        {
-            NAME: {"files": {"README.md": "nothing else"}},
-            "tester/bomb": {"files": {"recipe.yaml": bomb}},
-            "tester/text": {"files": {"recipe.yaml": "- \x1b[31m: ["}},
-            "tester/code": {"files": {"recipe.yaml": "task: !!python/object/apply:os.system ['touch harmed']\n"}},
-            "tester/deep": {"files": {"recipe.yaml": "[" * 20000}},
-            "tester/large": {"files": {"recipe.yaml": "#" * 300_000}},
-            "tester/keys": of_recipe({"task": "text-classification", "\x1b[2Jdataset": {}}),
-        }
+    no_recipe, no_revision, nothing, asked = told
+    assert no_recipe == (
+        f"RECIPE: the model {NAME} has no recipe.yaml; only runs that hf-distill publish published can be repeated"
     )
-    expected = {
-        NAME: f"RECIPE: the model {NAME} has no recipe.yaml; only runs that hf-distill publish published can be",
-        "tester/nothing": "RECIPE: the Hub does not have the model tester/nothing, or does not show it to this token",
-        f"{NAME}@v9": f"RECIPE: the Hub does not have the model {NAME} at v9; check the branch, tag or commit",
-        "nobody": "RECIPE: a published run is named hub:OWNER/NAME or hub:OWNER/NAME@REVISION; got 'hub:nobody'",
-        "../..": "RECIPE: must be OWNER/NAME",
-        "tester/bomb": "hub:tester/bomb: its recipe.yaml has YAML aliases",
-        "tester/text": "hub:tester/text: its recipe.yaml is not YAML",
-        "tester/code": "hub:tester/code: its recipe.yaml is not YAML",
-        "tester/deep": "hub:tester/deep: its recipe.yaml is not YAML",
-        "tester/large": "hub:tester/large: its recipe.yaml has 300,000 bytes",
-        "tester/keys": "hub:tester/keys: \\x1b[2Jdataset: unknown key",
-    }
-    for name, message in expected.items():
-        assert refusal(repeat(f"hub:{name}")).startswith(message)
-    assert list((tmp_path / "here").iterdir()) == []
+    assert no_revision == f"RECIPE: the Hub does not have the model {NAME} at v9; check the branch, tag or commit"
+    assert nothing.startswith("RECIPE: the Hub does not have the model tester/nothing, or does not show it to this ")
+    keys = "dataset.data_files.train=... dataset.data_files.test=... teacher.model=..."
+    assert asked.startswith(f"hub:tester/local: add {keys} (dataset.data_files.train is 'train.parquet', of the mac")
+    assert asked.endswith(
+        "teacher.model is 'runs/teacher', nothing that the Hub has or shows; give your folder or a Hub id)"
+    )
 
 
-def test_without_a_network_it_is_said_in_a_line(repeat):
+def test_without_a_network_it_is_said_in_a_line(repeat, tmp_path):
     done = repeat(f"hub:{NAME}", HF_ENDPOINT="http://127.0.0.1:9")
-    assert "cannot be reached" in refusal(done)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"hf-distill: RECIPE: the recipe of the model {NAME} is not on this machine and the Hub cannot be reached; "
+        "try while online\n"
+    )
+    assert list((tmp_path / "here").iterdir()) == []
