@@ -1,5 +1,5 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""The demo's page, in Gradio: it is served from here alone, and asks no other host for anything."""
+"""The demo's page, in Gradio: it is served from here alone, and loads nothing from another host."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def serve(page: gradio.Blocks, announce: Callable[[str], None] = print, **option
 
 class OwnHostOnly:
     """
-    Lets browsers ask no other host for anything that the pages name: Gradio's own names a script of elsewhere.
+    Lets browsers load nothing from another host: Gradio's own page names a script of elsewhere.
 
     Args:
         app (`Callable`): The ASGI application that answers.

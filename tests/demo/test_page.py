@@ -80,14 +80,15 @@ def test_the_app_of_a_space_builds_the_page_of_every_task(task: str, make_source
 
 
 @needs_gradio
-def test_a_served_page_answers_and_names_no_other_host_that_is_asked(make_source: Callable[[str], DemoSource]) -> None:
+def test_a_served_page_answers_and_lets_browsers_load_nothing_from_elsewhere(
+    make_source: Callable[[str], DemoSource],
+) -> None:
     from gradio_client import Client
 
     hostile = "<script>alert(1)</script>"
     with served(build_page(make_source("text-classification"), title=hostile)) as address:
         with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.headers["content-security-policy"] == page.POLICY.decode()
-            assert "fonts.googleapis.com" not in answer.read().decode()
         client = Client(address, verbose=False, analytics_enabled=False)
         reply = client.predict(hostile, "", api_name="/answer")
         assert "teacher</h3>" in reply and "student</h3>" in reply and "ms" in reply
