@@ -62,7 +62,8 @@ def run(
 ) -> None:
     """Run a recipe, or continue where an interrupted run of it stopped.
 
-    RECIPE is a YAML file or the name of a shipped recipe, such as quickstart.
+    RECIPE is a YAML file, the name of a shipped recipe, such as quickstart, or hub:OWNER/NAME: a published model,
+    whose run is repeated.
     """
     folder = _run(recipe, [*changes, *more], output_dir, until, accelerate_config)
     if folder is None:
@@ -83,7 +84,7 @@ def record(
 ) -> None:
     """Run a recipe until what the teacher says is recorded.
 
-    RECIPE is a YAML file, the name of a shipped recipe, or the folder of a run.
+    RECIPE is a YAML file, the name of a shipped recipe, hub:OWNER/NAME, or the folder of a run.
     """
     if (Path(recipe) / "recipe.yaml").is_file():
         recipe, output_dir = str(Path(recipe) / "recipe.yaml"), output_dir or Path(recipe)
@@ -99,26 +100,38 @@ def _run(
     from hf_distill.launch import end_with_launcher, find_config, is_launched, launch
 
     end_with_launcher()
-    from hf_distill.pipeline.recipe import find_recipe, load_recipe
-
-    path = find_recipe(recipe)
-    loaded = load_recipe(path, changes)
+    name, loaded, dropped = _read_recipe(recipe, changes)
     if until == "recording" and loaded.recording is None:
-        raise InputError(f"{path}: recording: is null, so nothing is recorded; set recording={{}}")
+        raise InputError(f"{recipe}: recording: is null, so nothing is recorded; set recording={{}}")
     if accelerate_config is not None and not is_launched():
         status = launch(find_config(accelerate_config), click.get_current_context().obj)
         if status:
             sys.exit(status)
         return None
-    name = path.parent.name if path.stem == "recipe" else path.stem
     _quiet_libraries()
     from hf_distill.pipeline.run import run_recipe
     from hf_distill.processes import leave_processes, processes
 
+    if not _is_another_process():
+        for line in dropped:
+            _announce(visible(line))
     folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
     is_main = processes().is_main_process
     leave_processes()
     return folder if is_main else None
+
+
+def _read_recipe(recipe: str, changes: list[str]) -> tuple[str, Any, Sequence[str]]:
+    """Return a recipe's name, the recipe with changes, and what was dropped of it."""
+    from hf_distill.pipeline.published import is_published, load_published
+    from hf_distill.pipeline.recipe import find_recipe, load_recipe
+
+    if is_published(recipe):
+        _quiet_libraries()
+        published = load_published(recipe, changes)
+        return published.name, published.recipe, published.dropped
+    path = find_recipe(recipe)
+    return path.parent.name if path.stem == "recipe" else path.stem, load_recipe(path, changes), ()
 
 
 @app.command()
@@ -224,6 +237,23 @@ def compare(runs: tuple[Path, ...], output_dir: Path | None, picture: Path | Non
     picture = plot_comparison(reports, picture or folder / PICTURE_FILE)
     print(f"Picture: {visible(picture)}")
     print(f"Page: {visible(write_page(named, folder / 'index.html', picture))}")
+
+
+@app.command()
+@run_argument
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve at.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port; the first free one from 7860 by default.")
+@click.option("--browser/--no-browser", default=True, help="Whether to open the page in a browser.")
+@debug_option
+def demo(run: Path, host: str, port: int | None, browser: bool) -> None:
+    """Open a page on which teacher, student and quantized models of a run answer side by side."""
+    _quiet_libraries()
+    from hf_distill.demo import build_page, serve, source_of_run
+    from hf_distill.demo.page import check_gradio
+
+    check_gradio()
+    page = build_page(source_of_run(run), run.resolve().name)
+    serve(page, server_name=host, server_port=port, inbrowser=browser)
 
 
 @app.command()

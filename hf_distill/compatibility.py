@@ -24,6 +24,9 @@ What `save_pretrained` is told to write weights under the names that the modules
 architectures, such as ViT, the names of older versions, which `from_pretrained` alone translates back.
 """
 
+GRADIO = "6.31.0" if TRANSFORMERS_5 else "6.15.2"
+"""The version of Gradio that goes with the huggingface_hub that transformers needs."""
+
 _LEFT_BEHIND = ("ACCELERATE_MIXED_PRECISION", "ACCELERATE_DYNAMO_")
 _LAUNCHED = {name for name in os.environ if name.startswith(_LEFT_BEHIND)}
 

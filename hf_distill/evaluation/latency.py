@@ -20,6 +20,7 @@ def measure_latency(
     models: Mapping[str, ForwardFunction],
     batches: Mapping[str, Mapping[str, Mapping[str, torch.Tensor]]],
     rounds: int = 30,
+    warm_up: int = WARM_UP_ROUNDS,
 ) -> dict[str, dict[str, dict[str, float]]]:
     """
     Measure how long each model takes for each batch.
@@ -33,6 +34,7 @@ def measure_latency(
         batches (`Mapping`): For each model, by its name, its batches of the same rows by theirs, such as `batch_1` and
             `batch_32`.
         rounds (`int`, *optional*, defaults to 30): How often each pair is measured, after a warm-up.
+        warm_up (`int`, *optional*, defaults to 3): Rounds of the warm-up.
 
     Returns:
         `dict`: `{model: {batch: {"p50": milliseconds, "p95": milliseconds}}}`.
@@ -40,7 +42,7 @@ def measure_latency(
     result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in models}
     for batch_name in next(iter(batches.values()), {}):
         times: dict[str, list[float]] = {name: [] for name in models}
-        for turn in range(WARM_UP_ROUNDS + rounds):
+        for turn in range(warm_up + rounds):
             for name, forward in models.items():
                 batch = batches[name][batch_name]
                 time.sleep(PAUSE)
@@ -48,7 +50,7 @@ def measure_latency(
                 start = time.perf_counter()
                 forward(batch)
                 elapsed = time.perf_counter() - start
-                if turn >= WARM_UP_ROUNDS:
+                if turn >= warm_up:
                     times[name].append(1000 * elapsed)
         for name, values in times.items():
             p50, p95 = np.percentile(values, [50, 95])

@@ -146,10 +146,10 @@ def prepare(recipe: Recipe, run: Run, backend: str | None = None) -> Context:
         find_backend(section.backend).check_model(student, section.options)
     if own is not processor:
         check_across_tokenizers(_objectives(recipe))
-        limits = _longest(task, processor, config, "teacher"), _longest(task, own, student, "student")
+        limits = longest_input(task, processor, config, "teacher"), longest_input(task, own, student, "student")
         task.max_length, processor = min(limits), TwoTokenizers(student=own, teacher=processor)
     elif isinstance(processor, PreTrainedTokenizerBase):
-        task.max_length = _longest(task, processor, config, "teacher")
+        task.max_length = longest_input(task, processor, config, "teacher")
     data = prepare_data(recipe, task, raw, names, order, by_id, processor)
     return Context(recipe, run, data, origin, backend)
 
@@ -229,7 +229,7 @@ def _student_processor(recipe: Recipe, task: Task, teacher: Processor) -> Proces
     return own
 
 
-def _longest(task: Task, tokenizer: PreTrainedTokenizerBase, config: object, model: str) -> int:
+def longest_input(task: Task, tokenizer: PreTrainedTokenizerBase, config: object, model: str) -> int:
     """Return the longest input that tokenizer and model take, or what the recipe says if that is less."""
     positions = getattr(config, "max_position_embeddings", None) or 512
     # RoBERTa's positions begin after the padding id.

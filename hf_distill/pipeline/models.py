@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from hf_distill.compatibility import draw_weights_anew
@@ -55,7 +56,7 @@ def resolve_model(name: str, field: str) -> str:
 def load_config(name: str, field: str) -> PretrainedConfig:
     """Load a model's configuration; what cannot be found is an [`InputError`]."""
     try:
-        return AutoConfig.from_pretrained(name)
+        return AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError) as error:
         # The first sentence says it; in the next there are the names of all architectures.
         reason = str(error).splitlines()[0].partition(". ")[0]
@@ -83,9 +84,11 @@ def load_model(name: str, task: Task, names: list[str], field: str, new_head: bo
         new_head (`bool`, *optional*, defaults to `False`): Whether a head for other labels is replaced by a fresh one.
     """
     options: dict[str, Any] = {"dtype": torch.float32, "ignore_mismatched_sizes": new_head, **task.head_options(names)}
+    # Where it is not said, transformers may ask at the terminal.
+    options["trust_remote_code"] = False
     try:
         model = task.model_class.from_pretrained(name, **options)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{field}: {name!r} cannot be loaded: {str(error).splitlines()[0]}") from error
     if new_head and not _has_head_for(load_config(name, field), task, names):
         # A head of the right size, but for other labels, would be kept as it is.

@@ -162,7 +162,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold keys such as task, dataset and teacher; got {type(content).__name__}")
     for override in overrides:
-        _apply(content, override)
+        apply_change(content, override)
     return parse_recipe(content, str(path))
 
 
@@ -257,11 +257,12 @@ def read_changes(overrides: Sequence[str]) -> dict[str, Any]:
     """Return what `key.key=value` texts say, the values in YAML; a mistake is an [`InputError`]."""
     content: dict[str, Any] = {}
     for override in overrides:
-        _apply(content, override)
+        apply_change(content, override)
     return content
 
 
-def _apply(content: dict[str, Any], override: str) -> None:
+def apply_change(content: dict[str, Any], override: str) -> None:
+    """Change a recipe's content as a `key.key=value` text says; a mistake is an [`InputError`]."""
     path, separator, text = override.partition("=")
     if not separator or not path:
         raise InputError(f"--set: expected key.key=value; got {override!r}")

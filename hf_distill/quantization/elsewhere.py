@@ -18,7 +18,7 @@ def refusal(backend: str, reason: str, extra: str, target: str) -> str:
         extra (`str`): The extra of this package that the backend needs.
         target (`str`): The run or checkpoint that is to be quantized.
     """
-    source = _installed_from()
+    source = installed_from()
     package = f"hf-distill[{extra}]{' @ ' if source else ''}{source}"
     command = shlex.join(["uvx", "--from", package, "hf-distill", "quantize", target, "--backend", backend])
     return (
@@ -27,7 +27,7 @@ def refusal(backend: str, reason: str, extra: str, target: str) -> str:
     )
 
 
-def _installed_from() -> str:
+def installed_from() -> str:
     """Return where this package was installed from, if that was no index: a folder, a file or a repository."""
     content = metadata.distribution("hf-distill").read_text("direct_url.json")
     if content is None:

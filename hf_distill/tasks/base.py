@@ -116,7 +116,7 @@ class Task(InWords, ABC):
 
     def load_processor(self, name: str | Path) -> Processor:
         """Load what makes a model's inputs of a row, from a folder or the Hub."""
-        return getattr(transformers, self.auto_processor).from_pretrained(name)
+        return getattr(transformers, self.auto_processor).from_pretrained(name, trust_remote_code=False)
 
     def read_teacher(self, name: str | Path) -> None:
         """

@@ -39,7 +39,7 @@ class ImageClassification(MediaClassification):
 
     def load_processor(self, name: str | Path) -> Processor:
         """Load the image processor that works with Pillow, and so wherever datasets read images."""
-        return AutoImageProcessor.from_pretrained(name, **IMAGES_WITH_PIL)
+        return AutoImageProcessor.from_pretrained(name, trust_remote_code=False, **IMAGES_WITH_PIL)
 
     def decode(self, file: bytes) -> Image.Image:
         """Return the image, upright and in red, green and blue, as transformers' pipelines read it."""

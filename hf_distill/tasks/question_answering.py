@@ -188,8 +188,7 @@ class QuestionAnswering(Task):
         if best.score == float("-inf") or (self.some_are_unanswerable and without_answer > best.score):
             return ""
         window = rows[row]
-        before = np.flatnonzero(np.asarray(window["character_starts"]) >= 0)[0]
-        begin, end = window["character_starts"][before + best.first], window["character_ends"][before + best.last]
+        begin, end = characters_of(best, window)
         # Tokens of some tokenizers have the space before the word within them.
         return window["context"][begin:end].strip()
 
@@ -244,6 +243,12 @@ class QuestionAnswering(Task):
             unanswerable=UNANSWERABLE.rstrip() if self.some_are_unanswerable else "",
         )
         return f"{self.processor_argument} = {self.auto_processor}.from_pretrained({name})\n\n{lines}"
+
+
+def characters_of(span: Span, window: Mapping[str, Any]) -> tuple[int, int]:
+    """Return where in its context a span of an encoded window begins, and the character behind its last."""
+    before = np.flatnonzero(np.asarray(window["character_starts"]) >= 0)[0]
+    return window["character_starts"][before + span.first], window["character_ends"][before + span.last]
 
 
 def _read_answers(answers: Any, place: str) -> list[tuple[str, int]] | None:
