@@ -190,6 +190,7 @@ def quantize(model: str, changes: tuple[str, ...], backend: str | None, output_d
     help="Quantized models in repositories of their own (the default), or in folders of the student's.",
 )
 @click.option("--recording", is_flag=True, default=None, help="The recording too, as the data set NAME-recording.")
+@click.option("--space", is_flag=True, default=None, help="A demo of the models too, as the Space NAME-demo.")
 @click.option("--revision", metavar="BRANCH", help="Commit to this branch; created if it is missing.")
 @click.option("--tag", help="Tag what is published.")
 @click.option("--pull-request", is_flag=True, default=None, help="Open pull requests in place of commits to main.")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hf_distill.demo import published_source
 from hf_distill.errors import InputError
 from hf_distill.evaluation.report import read_report
 from hf_distill.files import scratch_folder
@@ -24,6 +25,7 @@ from hf_distill.publishing.leaks import files_of, publishable
 from hf_distill.publishing.recordings import recording_repository
 from hf_distill.publishing.redaction import redact_yaml
 from hf_distill.publishing.repository import CARD_FILE, MODEL_FILES, Repository, shown_pictures
+from hf_distill.publishing.space import space_files
 from hf_distill.publishing.upload import UploadOptions, full_repo_id, upload
 from hf_distill.quantization import find_backend
 
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 STUDENT = "student"
 RECORDING = "recording"
+SPACE = "space"
 QUANTIZED = "quantized/"
 FOLDERS = {"onnxruntime": "onnx"}
 """What others call the folder of a backend's model within the repository of its student."""
@@ -69,7 +72,7 @@ def publish_folder(folder: str | Path, options: Mapping[str, Any], announce: Ann
 
 def publish_run(context: Context, section: PublishSection, announce: Announce = logger.info) -> dict[str, str]:
     """
-    Publish the student of a run, its quantized models and, if asked for, its recording.
+    Publish the student of a run, its quantized models and, if asked for, its recording and a demo.
 
     All of it is checked on a copy before anything is sent. Then comes the student, after it what names it as its
     base; each repository gets one commit, or none if nothing has changed.
@@ -81,7 +84,7 @@ def publish_run(context: Context, section: PublishSection, announce: Announce = 
 
     Returns:
         `dict[str, str]`: The address of each repository, or of its pull request, by what is in it: "student",
-        "quantized/<backend>", "recording".
+        "quantized/<backend>", "recording", "space".
 
     Raises:
         InputError: If something of it must not be published, or if the Hub refuses it; the message says what.
@@ -95,7 +98,7 @@ def publish_run(context: Context, section: PublishSection, announce: Announce = 
         for number, (name, repository) in enumerate(repositories.items()):
             announce(f"checking {name}")
             check_contents(repository)
-            if name != RECORDING:
+            if name not in (RECORDING, SPACE):
                 copy = aside / str(number)
                 repositories[name] = repository.copied(copy)
                 for key, folder in {name: "", **(folders if name == STUDENT else {})}.items():
@@ -157,6 +160,9 @@ def _repositories(context: Context, section: PublishSection, folders: Mapping[st
         repositories[key] = Repository(names[key], files, replaced=MODEL_FILES)
     if section.recording:
         repositories[RECORDING] = _recording(context, f"{repo_id}-recording", section.license)
+    if section.space:
+        places = names | {key: f"{repo_id}/{folder}" for key, folder in folders.items()}
+        repositories[SPACE] = _space(context, f"{repo_id}-demo", places, section.license)
     return repositories
 
 
@@ -181,6 +187,15 @@ def _recording(context: Context, repo_id: str, license: str | None) -> Repositor
     if not folder.is_dir():
         raise InputError(f"recording: {context.run.folder} has none; run its recipe with one, or leave it out")
     return recording_repository(folder, repo_id, license)
+
+
+def _space(context: Context, repo_id: str, places: Mapping[str, str], license: str | None) -> Repository:
+    """The Space in which the models answer, wherever each of them is published."""
+    source = published_source(context.run.folder, places)
+    title = repo_id.rpartition("/")[2]
+    files = space_files(source.models, source.task, source.options, title=title, license=license)
+    content = {path: text.encode() for path, text in files.items()}
+    return Repository(repo_id, content, repo_type=SPACE, known_by="app.py")
 
 
 def _check_model(context: Context, key: str, folder: Path) -> None:

@@ -294,6 +294,7 @@ class PublishSection(Section):
         description="separate: each quantized model has a repository of its own; same: a folder in the student's.",
     )
     recording: bool = Field(False, description="Publish what the teacher said too, as the data set NAME-recording.")
+    space: bool = Field(False, description="Publish a demo of the models too, as the Space NAME-demo.")
     revision: str | None = Field(None, description="Branch to commit to, made if it is missing; main by default.")
     tag: str | None = Field(None, description="Tag for what is published.")
     pull_request: bool = Field(False, description="Open a pull request in place of a commit to main.")
