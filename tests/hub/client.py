@@ -16,6 +16,7 @@ from steps import take
 from transformers import AutoModelForSequenceClassification, default_data_collator
 
 from hf_distill import DistillationTrainer, DistillationTrainingArguments, push_recording
+from hf_distill.demo import ask, load_models
 from hf_distill.knowledge.fetch import fetch_recording
 from hf_distill.knowledge.recorded import RecordedTeacher
 
@@ -131,6 +132,15 @@ def answers(repo_id: str, folder: str, texts: list[str], place: int = 0) -> dict
     exec(code, published)
     exec(code.replace(f'"{repo_id}"', repr(folder)), local)
     return {"published": published["predict"](texts), "local": local["predict"](texts)}
+
+
+def visit(repo_id: str, text: str) -> dict[str, str]:
+    """Ask the models of a Space, loaded as its app says where they are; the answers by the models' names."""
+    app = Path(hf_hub_download(repo_id, "app.py", repo_type="space")).read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    # What follows is the page, which needs Gradio.
+    exec(app.partition("page = ")[0], names)
+    return {shown.name: shown.answer.words for shown in ask(load_models(names["SOURCE"]), {"text": text}).models}
 
 
 def write(path: str, text: str | None) -> None:

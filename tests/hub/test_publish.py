@@ -73,7 +73,7 @@ def told(run: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> di
     shutil.copytree(run / "student", folder / "local")
     shutil.copytree(run / "quantized" / BACKEND, folder / "local" / FOLDER)
     spoilt = run / "student" / "notes.txt"
-    same = ["publish", str(run), "--repo-id", "friends/one", "--quantized", "same", "--private"]
+    same = ["publish", str(run), "--repo-id", "friends/one", "--quantized", "same", "--private", "--space"]
     steps = {
         "again": ("command", {"arguments": publish}),
         "third": ("command", {"arguments": publish}),
@@ -85,6 +85,7 @@ def told(run: Path, server: Any, tmp_path_factory: pytest.TempPathFactory) -> di
             "answers",
             {"repo_id": "friends/one", "folder": str(folder / "local"), "texts": TEXTS, "place": 1},
         ),
+        "demo": ("visit", {"repo_id": "friends/one-demo", "text": TEXTS[0]}),
         "proposed": ("command", {"arguments": ["publish", str(run), "--repo-id", "tester/open", "--pull-request"]}),
         "email": ("write", {"path": str(spoilt), "text": "ask ada@example.org"}),
         "with_email": ("command", {"arguments": publish}),
@@ -143,6 +144,9 @@ def test_cards_name_what_was_published_and_tell_nothing_private(told, server, ru
     files = held(server, "tester/tiny")
     assert "report/comparison.png" in pictures(files) and pictures(files) <= set(files)
     assert pictures(held(server, INT8)) <= set(held(server, INT8))
+    # These show rows of the data.
+    assert (run / "report" / "disagreements.json").is_file()
+    assert not {"report/index.html", "report/disagreements.json"} & set(files)
     recipe = yaml.safe_load(files["recipe.yaml"])
     assert recipe["task"] == "text-classification" and recipe["publish"] is None
     metrics = json.loads(files["report/metrics.json"])
@@ -163,11 +167,20 @@ def test_the_last_stage_of_a_recipe_that_says_so_publishes(told, server, run):
 
 
 def test_one_private_repository_holds_all_where_that_is_asked_for(told, server):
-    assert told["same"]["out"][-1] == f"student: {server.url}/friends/one"
+    assert told["same"]["out"][-2] == f"student: {server.url}/friends/one"
     repository = server.hub.repo("models", "friends", "one")
     assert repository.json("repo.json")["private"]
     assert f"{FOLDER}/{MODEL_FILE}" in held(server, "friends/one")
     assert held(server, f"friends/one-int8-{BACKEND}") is None
+
+
+def test_a_demo_of_what_was_published_answers(told, server):
+    assert told["same"]["out"][-1] == f"space: {server.url}/spaces/friends/one-demo"
+    files = held(server, "friends/one-demo", kind="spaces")
+    assert set(files) == {"app.py", "requirements.txt", "README.md"}
+    assert ModelCard(files["README.md"]).data.to_dict()["models"] == ["friends/one"]
+    student = told["within"]["local"][0]["label"]
+    assert told["demo"] == {"student": student, f"quantized/{BACKEND}": student}
 
 
 def test_pull_requests_are_opened_where_they_are_asked_for(told, server):
