@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from accelerate import init_empty_weights
 from safetensors.torch import load_file
 from transformers import AutoConfig, PretrainedConfig, PreTrainedModel
@@ -70,13 +71,27 @@ class QuantoBackend(QuantizationBackend):
         return QuantoModel(model, processor, TYPES[options.weights], examples)
 
     def load(self, folder: Path, task: Task) -> PreTrainedModel:
-        """Load the quantized model as the card says."""
+        """
+        Load the quantized model as the card says.
+
+        Raises:
+            InputError: If the file's weights have other names than those of the model here: versions of transformers
+                differ in some.
+        """
         from optimum.quanto import requantize
 
         config = AutoConfig.from_pretrained(folder)
         with init_empty_weights():
             model = task.model_class.from_config(config)
-        requantize(model, load_file(folder / WEIGHT_FILE), json.loads((folder / MAP_FILE).read_text(encoding="utf-8")))
+        weights = load_file(folder / WEIGHT_FILE)
+        # What it does not find it leaves as the memory was.
+        requantize(model, weights, json.loads((folder / MAP_FILE).read_text(encoding="utf-8")))
+        unknown = sorted(set(weights) - set(model.state_dict()))
+        if unknown:
+            raise InputError(
+                f"{folder / WEIGHT_FILE}: {type(model).__name__} of transformers {transformers.__version__} has no "
+                f"{unknown[0]}; load it with the version that wrote it, or quantize again"
+            )
         # A head that shares the embeddings' weights was written without them, and has been given others.
         model.tie_weights()
         return model.eval()

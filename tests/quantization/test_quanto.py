@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import BertTokenizerFast
 
 from hf_distill.errors import InputError
@@ -120,3 +120,12 @@ def test_code_of_the_card_loads_and_runs_it(checkpoint: Path, tmp_path: Path) ->
     with torch.no_grad():
         scores = found["model"](**inputs).logits.softmax(-1)[0]
     assert found["predict"]("a b c")[0]["score"] == pytest.approx(scores.max().item())
+
+
+@needs_quanto
+def test_weights_that_go_by_other_names_are_not_left_as_the_memory_was(checkpoint: Path, tmp_path: Path) -> None:
+    folder = quantize(checkpoint, tmp_path / "model")
+    file = folder / "model.safetensors"
+    save_file({name.replace("encoder", "stack"): weight for name, weight in load_file(file).items()}, file)
+    with pytest.raises(InputError, match=r"model\.safetensors: BertForSequenceClassification of .* has no bert\."):
+        QuantoBackend().load(folder, TASK)
