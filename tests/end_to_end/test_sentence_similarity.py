@@ -19,6 +19,7 @@ from scipy.stats import spearmanr
 from transformers import AutoModel, AutoTokenizer
 
 from hf_distill.errors import InputError
+from hf_distill.evaluation.rows import model_keys
 from hf_distill.pipeline.context import prepare
 from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.recipe import parse_recipe
@@ -167,7 +168,7 @@ def test_texts_alone_teach_where_there_is_no_baseline(setup: Any, tmp_path: Path
     content["baseline"] = None
     run_recipe(parse_recipe(content), tmp_path / "run", until="evaluation")
     report = json.loads((tmp_path / "run" / "report" / "metrics.json").read_text())
-    assert {name for name in report if isinstance(report[name], dict)} == {"teacher", "student"}
+    assert model_keys(report) == ["teacher", "student"]
 
 
 def test_a_teacher_is_fine_tuned_on_pairs(setup: Any, tmp_path: Path) -> None:

@@ -93,4 +93,4 @@ def test_what_would_steer_a_terminal_is_written_out(load: Any, command: Any) -> 
     with pytest.raises(InputError):
         load({**CONTENT, "\x1b[2Jtask": 1})
     done = command("run", "hub:org/small")
-    assert done.status == 2 and "\\x1b[2Jtask: unknown key" in done.err and "\x1b" not in done.err
+    assert done.status == 2 and "[U+001B][2Jtask: unknown key" in done.err and "\x1b" not in done.err
