@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from transformers import PreTrainedTokenizerBase
 
 from hf_distill.demo.readers import Reader, make_reader
 from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import ForwardFunction, forward_function
+from hf_distill.fetching import fetching
 from hf_distill.knowledge.labels import label_names
 from hf_distill.pipeline.context import longest_input
 from hf_distill.pipeline.manifest import RECIPE_FILE, Run
@@ -180,7 +180,6 @@ def _folder_of(location: str, name: str) -> Path:
     owner, _, rest = location.partition("/")
     repository, _, within = rest.partition("/")
     patterns = [f"{within}/{pattern}" for pattern in MODEL_FILES] if within else list(MODEL_FILES)
-    try:
-        return Path(snapshot_download(f"{owner}/{repository}", allow_patterns=patterns)) / within
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError) as error:
-        raise InputError(f"{name}: {location!r} cannot be fetched: {str(error).splitlines()[0]}") from error
+    repo_id = f"{owner}/{repository}"
+    with fetching(repo_id, name):
+        return Path(snapshot_download(repo_id, allow_patterns=patterns)) / within

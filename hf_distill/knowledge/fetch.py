@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 
 from hf_distill.errors import InputError
-from hf_distill.hub_names import check_repo_id
+from hf_distill.fetching import fetching
 from hf_distill.knowledge.shards import RECORDING_FILE, REDUCTIONS_FILE
 
 SCHEME = "hf://"
@@ -64,23 +63,10 @@ def fetch_recording(repo_id: str, revision: str | None = None, token: str | None
 
 
 def _fetch(repo_id: str, revision: str | None, token: str | None, argument: str) -> Path:
-    check_repo_id(repo_id, argument)
-    where = f"the data set {repo_id}" + (f" at {revision}" if revision else "")
-    try:
+    with fetching(repo_id, argument, "data set", revision) as where:
         folder = Path(
             snapshot_download(repo_id, repo_type="dataset", revision=revision, token=token, allow_patterns=FILES)
         )
-    except RepositoryNotFoundError as error:
-        raise InputError(
-            f"{argument}: the Hub does not have {where}, or does not show it to this token; check the name, and log "
-            "in with hf auth login if it is private"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise InputError(f"{argument}: the Hub does not have {where}; check the branch, tag or commit") from error
-    except LocalEntryNotFoundError as error:
-        raise InputError(
-            f"{argument}: {where} is not on this machine and the Hub cannot be reached; fetch it while online"
-        ) from error
     if not (folder / RECORDING_FILE).is_file():
         raise InputError(f"{argument}: {where} is no recording: it has no {RECORDING_FILE}")
     return folder

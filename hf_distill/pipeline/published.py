@@ -12,18 +12,11 @@ from typing import Any
 
 import yaml
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from hf_distill.errors import InputError
-from hf_distill.knowledge.fetch import check_repo_id
+from hf_distill.fetching import fetching
 from hf_distill.pipeline.manifest import RECIPE_FILE
 from hf_distill.pipeline.recipe import Recipe, apply_change, parse_recipe
 from hf_distill.pipeline.strangers import make_harmless
@@ -85,33 +78,16 @@ def load_published(address: str, changes: Sequence[str] = ()) -> PublishedRecipe
 
 
 def _fetch(repo_id: str, revision: str | None) -> Path:
-    check_repo_id(repo_id, "RECIPE")
-    where = f"the model {repo_id}" + (f" at {revision}" if revision else "")
-    try:
-        with _without_progress_bars():
+    with fetching(repo_id, "RECIPE", revision=revision) as where, _without_progress_bars():
+        try:
             return Path(hf_hub_download(repo_id, RECIPE_FILE, revision=revision))
-    except GatedRepoError as error:
-        raise InputError(f"RECIPE: {where} is gated; ask for access on its page, and log in") from error
-    except RepositoryNotFoundError as error:
-        raise InputError(
-            f"RECIPE: the Hub does not have {where}, or does not show it to this token; check the name, and log in "
-            "with hf auth login if it is private"
-        ) from error
-    except RevisionNotFoundError as error:
-        raise InputError(f"RECIPE: the Hub does not have {where}; check the branch, tag or commit") from error
-    # Before the next: it is a kind of it.
-    except LocalEntryNotFoundError as error:
-        raise InputError(
-            f"RECIPE: the recipe of {where} is not on this machine and the Hub cannot be reached; try while online"
-        ) from error
-    except EntryNotFoundError as error:
-        raise InputError(
-            f"RECIPE: {where} has no {RECIPE_FILE}; only runs that hf-distill publish published can be repeated"
-        ) from error
-    except HfHubHTTPError as error:
-        raise InputError(
-            f"RECIPE: the Hub did not give the recipe of {where}: {str(error).splitlines()[0]}"
-        ) from error
+        # Without a network it is not known what the repository has.
+        except LocalEntryNotFoundError:
+            raise
+        except EntryNotFoundError as error:
+            raise InputError(
+                f"RECIPE: {where} has no {RECIPE_FILE}; only runs that hf-distill publish published can be repeated"
+            ) from error
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def test_without_a_network_it_is_said_in_a_line(repeat, tmp_path):
     done = repeat(f"hub:{NAME}", HF_HUB_OFFLINE="1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"hf-distill: RECIPE: the recipe of the model {NAME} is not on this machine and the Hub cannot be reached; "
-        "try while online\n"
+        f"hf-distill: RECIPE: the model {NAME} is not on this machine and the Hub cannot be reached; "
+        "fetch it while online\n"
     )
     assert list((tmp_path / "here").iterdir()) == []
