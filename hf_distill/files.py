@@ -40,6 +40,11 @@ def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], Any
     return path
 
 
+def is_aside(path: Path) -> bool:
+    """Say whether a file was being written aside by [`write_atomically`], perhaps in a process that was killed."""
+    return path.name.startswith(".") and path.suffix == ".tmp"
+
+
 @contextmanager
 def folder_written_aside(folder: Path) -> Iterator[Path]:
     """

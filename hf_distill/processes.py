@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, parse_flag_from_env
+from accelerate.utils import broadcast_object_list, gather_object, parse_flag_from_env
 
 from hf_distill.errors import InputError
 from hf_distill.launch import is_launched
@@ -46,6 +47,8 @@ def main_first(work: Callable[[], T]) -> T:
     """
     Do the same in all processes, in the main one first: the others find what it has fetched and kept.
 
+    None goes on before all have done it, so that none changes what another still looks at.
+
     Args:
         work (`Callable`): What to do.
 
@@ -53,15 +56,38 @@ def main_first(work: Callable[[], T]) -> T:
         What `work` returns in this process.
 
     Raises:
-        SystemExit: In the others, with the same exit status, if it fails in the main process, which tells why.
+        SystemExit: Where it did not fail, with the same exit status as in the process where it did, which tells why.
     """
-    result, error = None, None
-    if processes().is_main_process:
-        try:
-            result = work()
-        except Exception as raised:
-            error = raised
-    status = from_main(0 if error is None else 2 if isinstance(error, InputError) else 1)
+    is_main = processes().is_main_process
+    outcome = _try(work) if is_main else None
+    _end_with(outcome, from_main(outcome.status if outcome else 0))
+    outcome = outcome or _try(work)
+    statuses = gather_object([outcome.status]) if processes().num_processes > 1 else [outcome.status]
+    _end_with(outcome, max(statuses))
+    return outcome.result
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[T]):
+    result: T | None = None
+    error: Exception | None = None
+
+    @property
+    def status(self) -> int:
+        """Exit status of a command that ends so."""
+        return 0 if self.error is None else 2 if isinstance(self.error, InputError) else 1
+
+
+def _try(work: Callable[[], T]) -> _Outcome[T]:
+    try:
+        return _Outcome(work())
+    except Exception as error:
+        return _Outcome(error=error)
+
+
+def _end_with(outcome: _Outcome | None, status: int) -> None:
+    """End this process where it or another one has failed."""
+    if outcome is not None and outcome.error is not None:
+        raise outcome.error
     if status:
-        raise error if error is not None else SystemExit(status)
-    return result if processes().is_main_process else work()
+        raise SystemExit(status)

@@ -44,6 +44,17 @@ def test_empty_folder_may_become_a_run(tmp_path: Path) -> None:
     assert Run.create(tmp_path, "task: a\n").manifest["stages"] == {}
 
 
+def test_what_a_killed_start_was_writing_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / ".recipe.yaml.4711.tmp").write_text("task")
+    assert Run.create(tmp_path, "task: a\n").manifest["stages"] == {}
+
+
+def test_folder_with_anything_else_cannot_become_a_run(tmp_path: Path) -> None:
+    (tmp_path / ".notes").touch()
+    with pytest.raises(InputError, match="is not empty and not a run"):
+        Run.create(tmp_path, "task: a\n")
+
+
 def test_file_cannot_become_a_run(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="is not empty and not a run"):
