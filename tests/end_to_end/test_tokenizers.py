@@ -182,3 +182,20 @@ def test_a_stage_is_done_anew_for_another_tokenizer_of_the_teacher(recipe_of: Ca
     for name in ("vocab.json", "merges.txt"):
         (file.parent / name).unlink(missing_ok=True)
     assert prepare(parse_recipe(content), Run(tmp_path / "run")).data.fingerprint != before
+
+
+def test_plain_text_is_learnt_from_a_teacher_with_the_tokenizer_of_the_student(
+    recipe_of: Callable, checkpoint: Callable, setup: Any, tmp_path: Path
+) -> None:
+    general = {
+        "dataset": {"data_files": {"train": str(setup.folder / "texts-train.parquet")}, "max_length": 16},
+        "objectives": ["logits_kl"],
+        "training": {"max_steps": 2, "disable_tqdm": True, "use_cpu": True},
+    }
+    recipe = recipe_of("text-classification", baseline=None, quantization=[], general=general)
+    with pytest.raises(InputError, match=r"general.teacher: is missing, .*; name a masked language model with the"):
+        run_recipe(parse_recipe(recipe), tmp_path / "run")
+    recipe["general"]["teacher"] = {"model": checkpoint("bert", "fill-mask")}
+    run = run_recipe(parse_recipe(recipe), tmp_path / "run", until="student")
+    stages = json.loads((run / "manifest.json").read_text())["stages"]
+    assert {name: stages[name]["state"] for name in ("general", "student")} == {"general": "done", "student": "done"}
