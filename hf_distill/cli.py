@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from hf_distill.console import add_row, announce, is_another_process, print_table, quiet_libraries, show_report
 from hf_distill.errors import HubError, InputError, Preempted
 from hf_distill.escaping import visible
 
@@ -69,7 +69,7 @@ def run(
     if folder is None:
         return
     if (folder / "report" / "metrics.json").is_file():
-        _show_report(folder)
+        show_report(folder)
     print(f"Everything is in {folder}")
 
 
@@ -108,14 +108,14 @@ def _run(
         if status:
             sys.exit(status)
         return None
-    _quiet_libraries()
+    quiet_libraries()
     from hf_distill.pipeline.run import run_recipe
     from hf_distill.processes import leave_processes, processes
 
-    if not _is_another_process():
+    if not is_another_process():
         for line in dropped:
-            _announce(visible(line))
-    folder = run_recipe(loaded, output_dir or Path("runs") / name, until, _announce)
+            announce(visible(line))
+    folder = run_recipe(loaded, output_dir or Path("runs") / name, until, announce)
     is_main = processes().is_main_process
     leave_processes()
     return folder if is_main else None
@@ -127,7 +127,7 @@ def _read_recipe(recipe: str, changes: list[str]) -> tuple[str, Any, Sequence[st
     from hf_distill.pipeline.recipe import find_recipe, load_recipe
 
     if is_published(recipe):
-        _quiet_libraries()
+        quiet_libraries()
         published = load_published(recipe, changes)
         return published.name, published.recipe, published.dropped
     path = find_recipe(recipe)
@@ -140,7 +140,7 @@ def _read_recipe(recipe: str, changes: list[str]) -> tuple[str, Any, Sequence[st
 def evaluate(run: Path) -> None:
     """Measure the models of a run again and rewrite its report and cards."""
     _repeat(run, ["evaluation", "card"])
-    _show_report(run)
+    show_report(run)
 
 
 @app.command()
@@ -171,9 +171,9 @@ def quantize(model: str, changes: tuple[str, ...], backend: str | None, output_d
         if output_dir is not None:
             raise InputError("--output-dir: a run keeps its quantized models itself; leave it out")
         _repeat(Path(model), ["quantization", "evaluation", "card"], options)
-        _show_report(Path(model))
+        show_report(Path(model))
         return
-    _quiet_libraries()
+    quiet_libraries()
     from hf_distill.pipeline.checkpoint import quantize_checkpoint
 
     print(quantize_checkpoint(model, options, output_dir))
@@ -203,11 +203,11 @@ def publish(run: Path, **options: Any) -> None:
     again, so the same command finishes one that was interrupted. Options go before those of the recipe's publish. The
     token is that of hf auth login, or HF_TOKEN.
     """
-    _quiet_libraries()
+    quiet_libraries()
     from hf_distill.pipeline.publish import publish_folder
 
     given = {name: value for name, value in options.items() if value is not None}
-    for name, address in publish_folder(run, given, _announce).items():
+    for name, address in publish_folder(run, given, announce).items():
         print(f"{name}: {address}")
 
 
@@ -233,7 +233,7 @@ def compare(runs: tuple[Path, ...], output_dir: Path | None, picture: Path | Non
     named = {visible(_run_name(run, runs)): run for run in runs}
     reports = {name: read_report(run) for name, run in named.items()}
     table, _ = compare_runs(reports)
-    _print(table)
+    print_table(table)
     folder = output_dir or (runs[0] / "report" if len(runs) == 1 else Path("comparison"))
     picture = plot_comparison(reports, picture or folder / PICTURE_FILE)
     print(f"Picture: {visible(picture)}")
@@ -248,7 +248,7 @@ def compare(runs: tuple[Path, ...], output_dir: Path | None, picture: Path | Non
 @debug_option
 def demo(run: Path, host: str, port: int | None, browser: bool) -> None:
     """Open a page on which teacher, student and quantized models of a run answer side by side."""
-    _quiet_libraries()
+    quiet_libraries()
     from hf_distill.demo import build_page, serve, source_of_run
     from hf_distill.demo.page import check_gradio
 
@@ -271,12 +271,12 @@ def objectives() -> None:
     table = Table("name", "needs", "options (default)", "paper")
     for objective in list_objectives():
         options = [f"{entry.name} ({entry.default})" for entry in fields(objective) if entry.init]
-        _add_row(table, objective.name, objective.reads, ", ".join(options), objective.paper)
-    _print(table)
+        add_row(table, objective.name, objective.reads, ", ".join(options), objective.paper)
+    print_table(table)
     table = Table("preset", "what the student learns", "paper")
     for preset in PRESETS.values():
-        _add_row(table, preset.name, preset.summary, preset.paper)
-    _print(table)
+        add_row(table, preset.name, preset.summary, preset.paper)
+    print_table(table)
 
 
 @app.command()
@@ -289,8 +289,8 @@ def tasks() -> None:
 
     table = Table("name", "columns", "optional columns", "primary metric")
     for task in list_tasks():
-        _add_row(table, task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
-    _print(table)
+        add_row(table, task.name, ", ".join(task.columns), ", ".join(task.optional_columns), task.primary_metric)
+    print_table(table)
 
 
 @app.command()
@@ -317,8 +317,8 @@ def env() -> None:
             answer = "works"
         except InputError as error:
             answer = str(error)
-        _add_row(table, f"quantization: {backend.name}", answer)
-    _print(table)
+        add_row(table, f"quantization: {backend.name}", answer)
+    print_table(table)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -343,7 +343,7 @@ def main(arguments: list[str] | None = None) -> None:
         from hf_distill.processes import leave_processes
 
         leave_processes()
-        if not _is_another_process():
+        if not is_another_process():
             print(f"hf-distill: {ended.message}; the same command continues", file=sys.stderr)
         sys.exit(ended.code)
     except (KeyboardInterrupt, click.Abort):
@@ -359,65 +359,14 @@ def _fail(message: str, status: int, arguments: Sequence[str] = ()) -> NoReturn:
     sys.exit(status)
 
 
-def _is_another_process() -> bool:
-    """Say whether a launcher has started this process beside the main one, which tells what there is to tell."""
-    return os.environ.get("RANK", "0") != "0"
-
-
-def _announce(line: str) -> None:
-    print(f"== {visible(line)}", flush=True)
-
-
-def _quiet_libraries() -> None:
-    """Keep the progress bars, and leave out what a user can do nothing about."""
-    import warnings
-
-    import datasets
-    import huggingface_hub
-    import transformers
-
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    warnings.filterwarnings("ignore", category=UserWarning, module="torch")
-    transformers.logging.set_verbosity_error()
-    # What goes wrong with a file or a connection is said once, by the error.
-    huggingface_hub.logging.set_verbosity_error()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    if _is_another_process():
-        datasets.disable_progress_bars()
-
-
 def _repeat(run: Path, stages: list[str], backend: dict[str, Any] | None = None) -> dict[str, Any]:
     """Do stages of a run again, and return what the manifest says of the last of them."""
-    _quiet_libraries()
+    quiet_libraries()
     from hf_distill.pipeline.run import open_run, repeat_stages
 
     context = open_run(run, backend)
     repeat_stages(context, stages)
     return context.run.stage(stages[-1])
-
-
-def _show_report(run: Path) -> None:
-    from hf_distill.evaluation.report import comparison_table, findings, read_report
-
-    report = read_report(run)
-    _print(comparison_table(report))
-    for sentence in findings(report):
-        print(f"- {visible(sentence)}")
-
-
-def _add_row(table: Any, *texts: str) -> None:
-    """Add a row in which square brackets are no markup."""
-    from rich.text import Text
-
-    table.add_row(*(Text(visible(text)) for text in texts))
-
-
-def _print(table: Any) -> None:
-    from rich.console import Console
-
-    console = Console()
-    # A pipe has no width: tables keep their own, so that no cell is cut.
-    (console if console.is_terminal else Console(width=120)).print(table)
 
 
 def _run_name(run: Path, runs: Sequence[Path]) -> str:

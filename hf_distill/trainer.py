@@ -380,24 +380,14 @@ class DistillationTrainer(DurableTrainer):
             self._sums, self._steps_of = {}, {}
         super().log(logs, *args, **kwargs)
 
-    def create_model_card(
-        self,
-        language: str | list[str] | None = None,
-        license: str | None = None,
-        tags: str | list[str] | None = None,
-        model_name: str | None = None,
-        finetuned_from: str | None = None,
-        tasks: str | list[str] | None = None,
-        dataset_tags: str | list[str] | None = None,
-        dataset: str | list[str] | None = None,
-        dataset_args: str | list[str] | None = None,
-    ) -> None:
-        """Write a model card into the output folder; see [`~publishing.trainer_card.write_trainer_card`]."""
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """
+        Write a model card into the output folder; [`~publishing.trainer_card.write_trainer_card`] has the arguments.
+        """
         if self.is_world_process_zero():
             from hf_distill.publishing.trainer_card import write_trainer_card
 
-            named = (language, license, tags, model_name, finetuned_from, tasks, dataset_tags, dataset, dataset_args)
-            write_trainer_card(self, *named)
+            write_trainer_card(self, *args, **kwargs)
 
     def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
         """Write the projections beside the optimizer: what resuming needs and the published student does not."""
