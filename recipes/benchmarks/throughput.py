@@ -273,23 +273,37 @@ def tell(title: str, systems: dict[str, Any], options: argparse.Namespace, whole
     return figures
 
 
+def tell_recording(options: argparse.Namespace, folder: str) -> dict[str, Any]:
+    """Measure how fast recordings are made, print a line for each, and return the figures."""
+    figures = {}
+    for name, ratios in time_recording(options, folder).items():
+        figures[name] = {"ratio": statistics.median(ratios)}
+        print(
+            f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f}) of the speed of "
+            "the teacher alone on the same batches, logits and 3 layers"
+        )
+    return figures
+
+
+PARTS = {
+    "steps": lambda options, folder: tell("Throughput", make_systems(options, folder), options),
+    "default": lambda options, folder: tell(
+        "What a recipe does by default", make_defaults(options, folder), options, whole=True
+    ),
+    "recording": tell_recording,
+}
+
+
 def main() -> None:
     """Measure, print the tables, and write the JSON file if one is named."""
     parser = parser_of(__doc__)
     parser.add_argument("--recorded-rows", type=int, default=4096, help="rows of the recording that is timed")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure")
     options = parser.parse_args()
     figures = {}
-    with tempfile.TemporaryDirectory() as folder:
-        figures |= tell("Throughput", make_systems(options, folder), options)
-    with tempfile.TemporaryDirectory() as folder:
-        figures |= tell("What a recipe does by default", make_defaults(options, folder), options, whole=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, ratios in time_recording(options, folder).items():
-            figures[name] = {"ratio": statistics.median(ratios)}
-            print(
-                f"{name}: {statistics.median(ratios):.3f} ({min(ratios):.2f} to {max(ratios):.2f}) of the speed of "
-                "the teacher alone on the same batches, logits and 3 layers"
-            )
+    for part in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            figures |= PARTS[part](options, folder)
     write(figures, options)
 
 
