@@ -7,6 +7,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import copy
+import gc
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,13 @@ PIECES = ["##ing", "##s", "##good", "##ed", "re", "!", ".", "cafe"]
 
 # Several test processes share a machine, and tiny models gain nothing from threads.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libraries_are_no_garbage() -> None:
+    """Let collections pass over what was imported: trainers ask for several, of half a second each otherwise."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass
