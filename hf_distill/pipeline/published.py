@@ -25,6 +25,15 @@ SCHEME = "hub:"
 ADDRESS = re.compile(r"hub:(?P<repo_id>[^/@\s]+/[^/@\s]+)(?:@(?P<revision>\S+))?")
 LARGEST = 256 * 1024
 """Bytes; recipes have a few thousand."""
+DEEPEST = 50
+"""Levels of mappings and lists within each other; recipes have about five."""
+BEGINNINGS = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+ENDS = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
 
 
 @dataclass(frozen=True)
@@ -108,12 +117,23 @@ def _read(path: Path, address: str) -> dict[str, Any]:
         raise InputError(f"{address}: its {RECIPE_FILE} has {path.stat().st_size:,} bytes; a recipe has less")
     try:
         text = path.read_text(encoding="utf-8")
-        # A few lines of aliases of aliases stand for more than fits into memory.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise InputError(f"{address}: its {RECIPE_FILE} has YAML aliases, which no published recipe has")
+        _check_tokens(text, f"{address}: its {RECIPE_FILE}")
         content = yaml.safe_load(text)
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{address}: its {RECIPE_FILE} is not YAML: {type(error).__name__}") from error
     if not isinstance(content, dict):
         raise InputError(f"{address}: its {RECIPE_FILE} must hold keys such as task, dataset and teacher")
     return content
+
+
+def _check_tokens(text: str, file: str) -> None:
+    """Refuse what takes a reader more time or memory than the size of the file lets one expect."""
+    depth = 0
+    for token in yaml.scan(text):
+        # A few lines of aliases of aliases stand for more than fits into memory.
+        if isinstance(token, yaml.AliasToken):
+            raise InputError(f"{file} has YAML aliases, which no published recipe has")
+        depth += isinstance(token, BEGINNINGS) - isinstance(token, ENDS)
+        # At every token, all levels that are open are gone through.
+        if depth > DEEPEST:
+            raise InputError(f"{file} is nested more than {DEEPEST} levels deep, which no recipe is")
