@@ -12,6 +12,9 @@ from typing import Any, BinaryIO
 
 import xxhash
 
+ASIDE = ".*.tmp"
+"""The names of files that are being written aside, or were by a process that was killed."""
+
 
 def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], Any]) -> Path:
     """
@@ -38,11 +41,6 @@ def write_atomically(path: Path, content: str | bytes | Callable[[BinaryIO], Any
     finally:
         aside.unlink(missing_ok=True)
     return path
-
-
-def is_aside(path: Path) -> bool:
-    """Say whether a file was being written aside by [`write_atomically`], perhaps in a process that was killed."""
-    return path.name.startswith(".") and path.suffix == ".tmp"
 
 
 @contextmanager

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 import torch
 from accelerate import PartialState
@@ -58,36 +57,19 @@ def main_first(work: Callable[[], T]) -> T:
     Raises:
         SystemExit: Where it did not fail, with the same exit status as in the process where it did, which tells why.
     """
+    result, error = None, None
     is_main = processes().is_main_process
-    outcome = _try(work) if is_main else None
-    _end_with(outcome, from_main(outcome.status if outcome else 0))
-    outcome = outcome or _try(work)
-    statuses = gather_object([outcome.status]) if processes().num_processes > 1 else [outcome.status]
-    _end_with(outcome, max(statuses))
-    return outcome.result
+    for is_our_turn in (is_main, not is_main):
+        if is_our_turn:
+            try:
+                result = work()
+            except Exception as raised:
+                error = raised
+        status = max(gather_object([_exit_status(error)]))
+        if status:
+            raise error or SystemExit(status)
+    return result
 
 
-@dataclass(frozen=True)
-class _Outcome(Generic[T]):
-    result: T | None = None
-    error: Exception | None = None
-
-    @property
-    def status(self) -> int:
-        """Exit status of a command that ends so."""
-        return 0 if self.error is None else 2 if isinstance(self.error, InputError) else 1
-
-
-def _try(work: Callable[[], T]) -> _Outcome[T]:
-    try:
-        return _Outcome(work())
-    except Exception as error:
-        return _Outcome(error=error)
-
-
-def _end_with(outcome: _Outcome | None, status: int) -> None:
-    """End this process where it or another one has failed."""
-    if outcome is not None and outcome.error is not None:
-        raise outcome.error
-    if status:
-        raise SystemExit(status)
+def _exit_status(error: Exception | None) -> int:
+    return 0 if error is None else 2 if isinstance(error, InputError) else 1

@@ -16,7 +16,7 @@ import xxhash
 from datasets import Dataset, DatasetInfo, Features, Value, concatenate_datasets
 
 from hf_distill.errors import InputError
-from hf_distill.files import MeasuredFile, damage, measure_content, write_atomically
+from hf_distill.files import ASIDE, MeasuredFile, damage, measure_content, write_atomically
 from hf_distill.knowledge.columns import ROW_COLUMN
 
 PLAN_FILE = "plan.json"
@@ -134,7 +134,7 @@ def finish(folder: Path, names: Sequence[str], columns: Sequence[str], content: 
 
 def tidy(folder: Path) -> None:
     """Remove what is of use only until a recording is complete, and what a start that was killed has left."""
-    for pattern in (PLAN_FILE, "data/*.json", "data/.*.tmp", ".*.tmp"):
+    for pattern in (PLAN_FILE, "data/*.json", f"data/{ASIDE}", ASIDE):
         for path in folder.glob(pattern):
             path.unlink()
 

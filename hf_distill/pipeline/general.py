@@ -69,7 +69,7 @@ class GeneralStage(Stage):
 
     def check(self, context: Context) -> None:
         """Check the run within the run, and that its student is that of the task."""
-        if context.data.others and "teacher" not in (context.recipe.general or {}):
+        if context.data.others and "teacher" not in context.recipe.general:
             raise InputError(
                 "general.teacher: is missing, and teacher.model has another tokenizer than student.model, which "
                 "masked words cannot be compared across; name a masked language model with the student's tokenizer"

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from hf_distill.errors import InputError
-from hf_distill.files import is_aside, write_atomically
+from hf_distill.files import ASIDE, write_atomically
 from hf_distill.processes import from_main, processes
 from hf_distill.versions import versions
 
@@ -102,7 +102,7 @@ class Run:
                     f"--output-dir {folder}: holds the run of another recipe ({difference}); "
                     "choose another folder, or remove this one"
                 )
-        elif folder.exists() and (not folder.is_dir() or any(not is_aside(path) for path in folder.iterdir())):
+        elif folder.exists() and (not folder.is_dir() or any(not path.match(ASIDE) for path in folder.iterdir())):
             raise InputError(f"--output-dir {folder}: is not empty and not a run; choose another folder")
         return cls(folder)
 
