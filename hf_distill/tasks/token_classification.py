@@ -20,6 +20,11 @@ from hf_distill.tasks.labels import LabelEncoder, check_any_label, names_of
 
 logger = logging.getLogger(__name__)
 
+WORDS_READ = "words_read"
+"""The column of encoded rows with the numbers of the words that have a token, in order."""
+UNREAD = -1
+"""What stands in an answer for a word that has no token: one cut off, or one that the tokenizer makes nothing of."""
+
 
 class TokenClassification(Task):
     """One label for each word, on its first sub-token; rows without labels learn from the teacher only."""
@@ -78,6 +83,7 @@ class TokenClassification(Task):
                 for words, tags in zip(first, batch["tags"])
             ]
             encoded[PREDICTION_MASK] = [[word is not None for word in words] for words in first]
+            encoded[WORDS_READ] = [[word for word in words if word is not None] for words in first]
             return encoded
 
         result = rows.map(tokenize_batch, batched=True, remove_columns=rows.column_names, desc="Tokenizing")
@@ -93,17 +99,19 @@ class TokenClassification(Task):
         return _TokenCollator(processor, pad_to_multiple_of=PADDING_MULTIPLE)
 
     def predictions(self, logits: torch.Tensor, batch: Mapping[str, torch.Tensor]) -> list[np.ndarray]:
-        """Return the predicted tag ids of each row's words."""
+        """Return the predicted tag ids of the words of each row that are read."""
         chosen = logits.argmax(-1).cpu().numpy()
         masks = batch[PREDICTION_MASK].cpu().numpy()
         return [row[mask] for row, mask in zip(chosen, masks)]
 
+    def answers(self, predictions: Sequence[np.ndarray], rows: Dataset) -> list[np.ndarray]:
+        """Return the predicted tag id of each word as far as a row is read, `UNREAD` for words without a token."""
+        return [_by_word(tags, words) for tags, words in zip(predictions, rows[WORDS_READ])]
+
     def references(self, rows: Dataset) -> list[np.ndarray]:
-        """Return the true tag ids of each row's words."""
-        return [
-            np.asarray(labels)[np.asarray(mask, dtype=bool)]
-            for labels, mask in zip(rows["labels"], rows[PREDICTION_MASK])
-        ]
+        """Return the true tag ids of each row's words, in the form of `answers`."""
+        pairs = zip(rows["labels"], rows[PREDICTION_MASK])
+        return self.answers([np.asarray(labels)[np.asarray(mask, dtype=bool)] for labels, mask in pairs], rows)
 
     def texts_of(self, example: Mapping[str, Any], processor: Any) -> list[str]:
         """Return the words with spaces between them."""
@@ -113,22 +121,23 @@ class TokenClassification(Task):
         self, answers: Sequence[Any], example: Mapping[str, Any], names: Sequence[str], processor: Any
     ) -> list[str]:
         """Return the words to which not all give the same tag, each with its tag; see [`InWords.in_words`]."""
+        disputed = [place for place in _read_by_all(answers) if len({int(tags[place]) for tags in answers}) > 1]
         words = example["tokens"]
-        encoded = processor(words, is_split_into_words=True, truncation=True, max_length=self.max_length)
-        # Words that are cut off have no tag, and neither have those that the tokenizer makes nothing of.
-        read = [words[place] for place in _first_of_words(encoded.word_ids()) if place is not None]
-        # With a tokenizer of its own, the teacher may have had more of a long text cut off.
-        shortest = min(len(read), *map(len, answers))
-        disputed = [place for place in range(shortest) if len({int(tags[place]) for tags in answers}) > 1]
-        return [", ".join(f"{read[place]}: {names[tags[place]]}" for place in disputed) for tags in answers]
+        return [", ".join(f"{words[place]}: {names[tags[place]]}" for place in disputed) for tags in answers]
+
+    def is_right(self, answer: np.ndarray, reference: np.ndarray) -> bool:
+        """Say whether all words have the right tag, of those that are read."""
+        return not self.difference(answer, reference)
 
     def agreement(self, one: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> float:
         """Return the share of words for which two models predict the same tag, of the words that both have read."""
-        return super().agreement(*zip(*map(_read_by_both, one, other)))
+        both = map(_read_by_all, zip(one, other))
+        return super().agreement(*zip(*((a[read], b[read]) for a, b, read in zip(one, other, both))))
 
     def difference(self, one: np.ndarray, other: np.ndarray) -> float:
         """Return 1 if there is a word with two tags, of the words that both have read, and else 0."""
-        return super().difference(*_read_by_both(one, other))
+        read = _read_by_all([one, other])
+        return super().difference(one[read], other[read])
 
     def labelled(self, rows: Dataset) -> Dataset:
         """Return the rows that have tags."""
@@ -149,7 +158,7 @@ class TokenClassification(Task):
 
 
 def _tags(rows: Sequence[np.ndarray], names: Sequence[str]) -> list[list[str]]:
-    return [[names[label] for label in row] for row in rows]
+    return [[names[label] for label in row if label != UNREAD] for row in rows]
 
 
 class _TokenCollator(DataCollatorForTokenClassification):
@@ -157,7 +166,8 @@ class _TokenCollator(DataCollatorForTokenClassification):
 
     def torch_call(self, features: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         masks = [feature[PREDICTION_MASK] for feature in features if PREDICTION_MASK in feature]
-        rest = [{key: value for key, value in feature.items() if key != PREDICTION_MASK} for feature in features]
+        beside = (PREDICTION_MASK, WORDS_READ)
+        rest = [{key: value for key, value in feature.items() if key not in beside} for feature in features]
         batch = super().torch_call(rest)
         if masks:
             mask = torch.zeros(batch["input_ids"].shape, dtype=torch.bool)
@@ -183,7 +193,14 @@ def _first_of_words(word_ids: list[int | None]) -> list[int | None]:
     ]
 
 
-def _read_by_both(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tags of words that both have read: where tokenizers differ, long texts are cut at other places."""
-    length = min(len(one), len(other))
-    return one[:length], other[:length]
+def _by_word(tags: np.ndarray, words: Sequence[int]) -> np.ndarray:
+    """Return tags of the words with these numbers as tags of all words up to the last of them."""
+    result = np.full(max(words, default=-1) + 1, UNREAD)
+    result[words] = tags
+    return result
+
+
+def _read_by_all(answers: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the numbers of the words that have a tag in all answers: tokenizers may differ in what they read."""
+    length = min(map(len, answers))
+    return np.flatnonzero(np.all([tags[:length] != UNREAD for tags in answers], axis=0))

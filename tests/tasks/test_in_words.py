@@ -88,9 +88,9 @@ def test_answers_to_questions_are_compared_as_the_metric_does() -> None:
 
 
 def test_tags_are_told_of_the_words_in_dispute(tokenizer: PreTrainedTokenizerBase) -> None:
-    # The word of a joiner alone becomes no token, and so has no tag.
+    # The word of a joiner alone becomes no token of the student's tokenizer, and so has no tag.
     example = {"tokens": ["anna", "\u200d", "films", "in", "rome"]}
-    answers = [np.array([1, 0, 0, 2]), np.array([1, 0, 0, 0]), np.array([0, 0, 0, 2])]
+    answers = [np.array([1, -1, 0, 0, 2]), np.array([1, 1, 0, 0, 0]), np.array([0, -1, 0, 0, 2])]
     assert words("token-classification", answers, example, TAGS, tokenizer) == [
         "anna: B-PER, rome: B-LOC",
         "anna: B-PER, rome: O",

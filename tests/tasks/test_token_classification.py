@@ -113,7 +113,7 @@ def test_predictions_and_references_line_up(tokenizer: PreTrainedTokenizerBase) 
     rows = tokenized(tokenizer, [[1], [1, 0, 0, 2]])
     batch = task.collator(tokenizer)(list(rows))
     logits = torch.nn.functional.one_hot(batch["labels"].clamp(min=0), 3).float()
-    predictions, references = task.predictions(logits, batch), task.references(rows)
+    predictions, references = task.answers(task.predictions(logits, batch), rows), task.references(rows)
     assert [row.tolist() for row in predictions] == [row.tolist() for row in references] == [[1], [1, 0, 0, 2]]
 
 
@@ -151,3 +151,23 @@ def test_words_of_a_roberta_like_tokenizer_keep_their_space(tmp_path: Path) -> N
 def test_agreement_is_of_the_words_that_both_models_have_read() -> None:
     one, other = [np.array([1, 2, 0]), np.array([0])], [np.array([1, 0]), np.array([0])]
     assert TokenClassification().agreement(one, other) == pytest.approx(2 / 3)
+
+
+def test_word_without_a_token_does_not_move_those_behind_it(tokenizer: PreTrainedTokenizerBase) -> None:
+    """A zero-width space is nothing to a BERT tokenizer, and something to one that reads bytes."""
+    task = TokenClassification()
+    example = {"tokens": ["anna", "\u200b", "in", "rome"], "tags": [1, 2, 0, 2]}
+    rows = task.encode_inputs(Dataset.from_list([example]), tokenizer)
+    (right,) = task.references(rows)
+    assert right.tolist() == [1, -1, 0, 2]
+    (student,) = task.answers([np.array([1, 0, 1])], rows)
+    teacher = np.array([1, 1, 0, 2])
+    assert task.agreement([student], [teacher]) == pytest.approx(2 / 3)
+    assert task.is_right(teacher, right) and not task.is_right(student, right)
+    assert task.in_words([right, teacher, student], example, ["O", "B", "I"], tokenizer) == [
+        "rome: I",
+        "rome: I",
+        "rome: B",
+    ]
+    # Both sides of a score have read the same words; that one of three tags is wrong is all there is to see.
+    assert task.score([student], [right], ["O", "B-A", "B-B"])["accuracy"] == pytest.approx(2 / 3)
