@@ -14,6 +14,9 @@ from hf_distill.evaluation.predict import ForwardFunction
 WARM_UP_ROUNDS = 3
 PAUSE = 0.02
 """Seconds from one model to the next."""
+PATIENCE = 60.0
+"""Seconds that the rounds of one size of batch may take, as long as there are `FEWEST_ROUNDS`."""
+FEWEST_ROUNDS = 10
 
 
 def measure_latency(
@@ -27,13 +30,14 @@ def measure_latency(
 
     In every round each model has its turn, so a slow moment of the machine slows all of them and the ratios hold. A
     turn begins with a pause, for threads of ONNX Runtime keep spinning for some milliseconds, and a teacher that ran
-    beside them took twice its time. Then the model runs twice, and the second run is measured.
+    beside them took twice its time. Then the model runs twice, and the second run is measured. Where a model takes
+    seconds, a moment weighs little, and fewer rounds do: none begins after a minute but for the first 10.
 
     Args:
         models (`Mapping[str, Callable]`): From a batch to logits, by name.
         batches (`Mapping`): For each model, by its name, its batches of the same rows by theirs, such as `batch_1` and
             `batch_32`.
-        rounds (`int`, *optional*, defaults to 30): How often each pair is measured, after a warm-up.
+        rounds (`int`, *optional*, defaults to 30): How often each pair is measured at most, after a warm-up.
         warm_up (`int`, *optional*, defaults to 3): Rounds of the warm-up.
 
     Returns:
@@ -42,7 +46,10 @@ def measure_latency(
     result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in models}
     for batch_name in next(iter(batches.values()), {}):
         times: dict[str, list[float]] = {name: [] for name in models}
+        began = time.perf_counter()
         for turn in range(warm_up + rounds):
+            if turn >= warm_up + FEWEST_ROUNDS and time.perf_counter() - began > PATIENCE:
+                break
             for name, forward in models.items():
                 batch = batches[name][batch_name]
                 time.sleep(PAUSE)

@@ -236,7 +236,9 @@ class EvaluationSection(Section):
     max_samples: int | None = Field(None, ge=1, description="Use so many rows, drawn at random.")
     batch_size: int = Field(64, ge=1, description="Rows in a batch when scores are measured.")
     max_answer_length: int = Field(30, ge=1, description="question-answering: the longest answer in tokens.")
-    latency_rounds: int = Field(30, ge=3, description="How often each latency is measured.")
+    latency_rounds: int = Field(
+        30, ge=3, description="How often each latency is measured; less often, but 10 times, where it takes a minute."
+    )
 
 
 class QuantizationSection(Section):

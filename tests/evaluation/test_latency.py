@@ -43,6 +43,21 @@ def test_what_the_model_before_left_behind_is_not_measured(monkeypatch: pytest.M
     assert [result[name]["batch_1"]["p50"] for name in models] == [1000.0, 1000.0]
 
 
+@pytest.mark.parametrize(("seconds", "rounds"), [(0.1, 30), (1.5, 20 - WARM_UP_ROUNDS), (9.0, 10)])
+def test_slow_models_run_less_often(seconds: float, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, calls = 0.0, 0
+
+    def run(batch: dict) -> None:
+        nonlocal now, calls
+        now, calls = now + seconds, calls + 1
+
+    monkeypatch.setattr(latency.time, "perf_counter", lambda: now)
+    result = measure_latency({"a": run}, {"a": {"batch_1": {}}})
+    # Another round begins at the end of the minute.
+    assert calls // 2 - WARM_UP_ROUNDS in (rounds, rounds + 1)
+    assert result["a"]["batch_1"]["p50"] == pytest.approx(1000 * seconds)
+
+
 def test_median_is_at_most_the_95th_percentile() -> None:
     result = measure_latency({"a": lambda batch: sum(range(500))}, {"a": BATCHES}, rounds=20)
     assert set(result["a"]) == set(BATCHES)
