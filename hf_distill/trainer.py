@@ -14,6 +14,7 @@ from accelerate.utils import DynamoBackend
 from transformers import DataCollatorWithPadding, PreTrainedModel
 
 from hf_distill.compatibility import accumulation_divisor
+from hf_distill.component_means import ComponentMeans
 from hf_distill.data.two_tokenizers import TwoTokenizers
 from hf_distill.durable_trainer import DurableTrainer
 from hf_distill.errors import InputError
@@ -46,6 +47,7 @@ from hf_distill.predicted_tokens import PredictedTokens, take_tokens_alone
 from hf_distill.speed import Speedometer
 from hf_distill.task_losses import TaskLoss, task_loss_of
 from hf_distill.training_args import DistillationTrainingArguments
+from hf_distill.unit_counts import UnitCounts
 from hf_distill.weighting import WEIGHTINGS
 
 
@@ -137,11 +139,8 @@ class DistillationTrainer(DurableTrainer):
         compiled = compiler.backend != DynamoBackend.NO
         check_gradients_at_hand(self.projections.weighting, self.is_deepspeed_enabled, compiled)
         prepare_student(student, args, self._needs, compiler)
-        self._global_counts: dict[Unit, torch.Tensor] | None = None
-        self._uses_of_counts, self._micro_batches = 0, 1
-        self._speedometer = Speedometer(args.world_size)
-        self._sums: dict[str, torch.Tensor] = {}
-        self._steps_of: dict[str, set[int]] = {}
+        self._counts = UnitCounts(self.accelerator, self._special_ids, self.preemption)
+        self._speedometer, self._components = Speedometer(args.world_size), ComponentMeans()
 
     def call_model_init(self, trial: Any = None) -> PreTrainedModel:
         """Make the student with `model_init` and attach what the objectives need."""
@@ -205,30 +204,8 @@ class DistillationTrainer(DurableTrainer):
         batches, number_of_items = super().get_batch_samples(epoch_iterator, num_batches, *args)
         if batches:
             self._speedometer.count(batches)
-            self._global_counts = self._count_units(batches)
-            self._uses_of_counts = self._micro_batches = len(batches)
+            self._counts.start_step(batches)
         return batches, number_of_items
-
-    def _count_units(self, batches: list) -> dict[Unit, torch.Tensor]:
-        counts = torch.zeros(len(Unit) + 1, dtype=torch.int64, device=self.args.device)
-        for batch in batches:
-            masks = unit_masks(batch, self._special_ids)
-            for place, unit in enumerate(Unit):
-                if unit in masks:
-                    counts[place] += masks[unit].sum()
-        if self.args.world_size > 1:
-            # What processes must know of each other travels together.
-            counts[-1] = int(self.preemption.signalled)
-            counts = self.accelerator.reduce(counts, reduction="sum")
-            self.preemption.agree(counts[-1])
-        return dict(zip(Unit, counts[:-1].clamp(min=1)))
-
-    def _counts_for(self, batch: dict[str, torch.Tensor]) -> dict[Unit, torch.Tensor]:
-        """Return the counts of the global batch, or of this batch alone if it did not come through the loop."""
-        if self._uses_of_counts == 0:
-            return self._count_units([batch])
-        self._uses_of_counts -= 1
-        return self._global_counts
 
     def compute_loss(
         self,
@@ -252,7 +229,7 @@ class DistillationTrainer(DurableTrainer):
             loss, outputs = self._replaced_loss(model, self._for_student(inputs), inputs)
             return (loss, outputs) if return_outputs else loss
         progress = Progress(self.state.global_step, max(self.state.max_steps, 1))
-        batch, counts = BatchView.of(inputs, self._special_ids, progress), self._counts_for(inputs)
+        batch, counts = BatchView.of(inputs, self._special_ids, progress), self._counts.of(inputs)
         objectives = [objective for objective in self.objectives if not objective.has_stopped(progress)]
         tokens = self._tokens_of_vocabulary(objectives, batch)
         with self.accelerator.autocast():
@@ -275,7 +252,7 @@ class DistillationTrainer(DurableTrainer):
                 losses[objective.name] = mean_over(entries, objective.unit(entries), batch.masks, counts)
         weights = {"task": self.args.task_weight}
         weights |= {objective.name: objective.weight_at(progress) for objective in objectives}
-        self._note(losses)
+        self._components.add(losses, self.state.global_step)
         total = self._combine(losses, weights, outputs).to(self.args.device)
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
@@ -292,7 +269,7 @@ class DistillationTrainer(DurableTrainer):
         weighting, learned = self.projections.weighting, self.projections.read_learned(outputs)
         reduce = partial(self.accelerator.reduce, reduction="mean")
         weighting.observe(losses, self.projections.embeddings, self.state.global_step, reduce)
-        total = weighting.combine(losses, weights, learned, 1 / (self._micro_batches * self.args.world_size))
+        total = weighting.combine(losses, weights, learned, 1 / (self._counts.micro_batches * self.args.world_size))
         return from_the_end(total, outputs) if self.is_fsdp_enabled else total
 
     def _ask_teacher(self, inputs: dict[str, torch.Tensor], objectives: list[Objective]) -> Features:
@@ -358,26 +335,18 @@ class DistillationTrainer(DurableTrainer):
             self._signature_columns += [PREDICTION_MASK, *columns]
             self._signature_columns += self.teacher.input_names if self.teacher else []
 
-    def _note(self, losses: dict[str, torch.Tensor]) -> None:
-        """Add up the components until the next log line, without waiting for the device."""
-        for name, loss in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + loss.detach()
-            self._steps_of.setdefault(name, set()).add(self.state.global_step)
-
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Log, with the mean of each component since the last line beside the total loss."""
         if "loss" in logs and self.args.device.type != "cpu":
             logs.update(self._speedometer.read(self.args.device))
-        if "loss" in logs and self._sums:
-            sums = torch.stack(list(self._sums.values())).float()
-            sums = self.accelerator.reduce(sums, reduction="sum") if self.args.world_size > 1 else sums
-            for name, total in zip(self._sums, sums.tolist()):
-                logs[f"loss_{name}"] = total / len(self._steps_of[name])
+        means = self._components.read(self.accelerator) if "loss" in logs else {}
+        if means:
+            logs.update({f"loss_{name}": mean for name, mean in means.items()})
             factors = self.projections.weighting.factors()
             logs.update({f"factor_{name}": factor.item() for name, factor in factors.items()})
         # The line at the end of a training has no `loss`; what its last steps left must not reach the next training.
         if "loss" in logs or "train_loss" in logs:
-            self._sums, self._steps_of = {}, {}
+            self._components.clear()
         super().log(logs, *args, **kwargs)
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:

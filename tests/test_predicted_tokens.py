@@ -53,12 +53,12 @@ def step_of(
     layer = trainer._output_layer
     assert layer is not None
     trainer._output_layer = None if whole else layer
-    trainer._sums = {}
+    trainer._components.clear()
     loss = trainer.compute_loss(student.train(), batch)
     loss.backward()
     trainer._output_layer = layer
     gradients = {name: weight.grad.clone() for name, weight in student.named_parameters() if weight.grad is not None}
-    return loss.detach(), dict(trainer._sums), gradients
+    return loss.detach(), dict(trainer._components.sums), gradients
 
 
 def assert_same_step(trainer: DistillationTrainer, student: PreTrainedModel, batch: Any, **tolerance: float) -> None:
@@ -89,10 +89,12 @@ def test_the_losses_are_the_ones_of_the_definitions(
     trainer.compute_loss(student.train(), dict(batch))
     labelled = batch["labels"] != -100
     own, theirs = (model(**batch).logits[labelled] for model in models)
-    torch.testing.assert_close(trainer._sums["task"], F.cross_entropy(own, batch["labels"][labelled]).detach())
+    torch.testing.assert_close(
+        trainer._components.sums["task"], F.cross_entropy(own, batch["labels"][labelled]).detach()
+    )
     divergence = F.kl_div(own.log_softmax(-1), theirs.softmax(-1), reduction="batchmean")
-    torch.testing.assert_close(trainer._sums["logits_kl"], divergence.detach())
-    torch.testing.assert_close(trainer._sums["logits_mse"], F.mse_loss(own, theirs).detach())
+    torch.testing.assert_close(trainer._components.sums["logits_kl"], divergence.detach())
+    torch.testing.assert_close(trainer._components.sums["logits_mse"], F.mse_loss(own, theirs).detach())
 
 
 def test_never_more_logits_than_those_of_a_piece(
