@@ -4,13 +4,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForSequenceClassification, PreTrainedModel, TrainerCallback
+from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from gradients import gradients_in_parts
 from hf_distill import DistillationTrainer
 from hf_distill.errors import InputError
 from hf_distill.features.projections import FILE_NAME, MODULE_NAME
@@ -99,36 +99,11 @@ def test_training_logs_the_factors_and_the_loss_made_of_them(
         )
 
 
-class Gradients(TrainerCallback):
-    """Keeps the gradients of the first step."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, torch.Tensor] = {}
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-        self.of = self.of or {name: value.clone() for name, value in gradients.items() if value is not None}
-
-
 def test_accumulation_does_not_change_the_gradient_of_learned_weights(
     make_trainer: Callable, make_rows: Callable, student: PreTrainedModel, teacher: PreTrainedModel
 ) -> None:
-    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
-        callback = Gradients()
-        make_trainer(
-            copy.deepcopy(student),
-            teacher,
-            rows=make_rows(8),
-            callbacks=[callback],
-            objectives=OBJECTIVES,
-            objective_weighting="uncertainty",
-            per_device_train_batch_size=8 // accumulation,
-            gradient_accumulation_steps=accumulation,
-            max_grad_norm=0.0,
-        ).train()
-        return callback.of
-
-    expected, other = gradients(1), gradients(4)
+    given = {"rows": make_rows(8), "objectives": OBJECTIVES, "objective_weighting": "uncertainty"}
+    expected, other = (gradients_in_parts(parts, make_trainer, student, teacher, **given) for parts in (1, 4))
     name = f"{MODULE_NAME}.weighting.log_variances"
     assert expected[name].abs().min() > 0
     for key, value in expected.items():

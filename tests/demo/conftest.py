@@ -3,35 +3,21 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from given import DRAW, GIVEN, MEDIA
 from hf_distill import build_student
 from hf_distill.demo import DemoSource
 from hf_distill.tasks import find_task
+from tiny import KINDS
+from tiny_setup import command, media, own_cache, restored_verbosity, setup
 
-# Test folders are no packages, so that one conftest cannot import another by name.
-_spec = spec_from_file_location("tiny_setup", Path(__file__).parents[1] / "pipeline" / "conftest.py")
-_tiny_setup = module_from_spec(_spec)
-sys.modules[_spec.name] = _tiny_setup
-_spec.loader.exec_module(_tiny_setup)
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from given import DRAW, GIVEN, MEDIA  # noqa: E402
-from tiny import KINDS  # noqa: E402
-
-setup = _tiny_setup.setup
-media = _tiny_setup.media
-own_cache = _tiny_setup.own_cache
-restored_verbosity = _tiny_setup.restored_verbosity
-command = _tiny_setup.command
+__all__ = ["command", "make_source", "media", "own_cache", "restored_verbosity", "setup"]
 
 
 @pytest.fixture(scope="session")

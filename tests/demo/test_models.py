@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from tiny import works
 
 from hf_distill.demo import DemoSource, ask, load_models, published_source, source_of_run
 from hf_distill.errors import InputError
+from tiny import works
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from given import MEDIA
 
+from given import MEDIA
 from hf_distill import list_tasks
 from hf_distill.demo import DemoSource, build_page, page, serve
 from hf_distill.errors import InputError

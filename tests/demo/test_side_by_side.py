@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset, DatasetDict
-from given import CONTEXT, MEDIA
-from tiny_media import wav
 
+from given import CONTEXT, MEDIA
 from hf_distill import list_tasks
 from hf_distill.demo import DemoModels, DemoSource, ask, load_models
 from hf_distill.errors import InputError
@@ -22,6 +21,7 @@ from hf_distill.evaluation.predict import predict
 from hf_distill.knowledge.labels import label_names
 from hf_distill.pipeline.models import load_config
 from hf_distill.tasks.base import CUT
+from tiny_media import wav
 
 TASKS = [task.name for task in list_tasks()]
 

@@ -25,7 +25,7 @@ import psutil
 
 from hf_distill.checkpoints import damage_of_checkpoint
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "helpers"))
 from tiny import make_setup
 
 STAGES = ("teacher", "recording", "student", "baseline")

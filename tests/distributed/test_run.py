@@ -20,12 +20,10 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from hf_distill.pipeline.manifest import LOCK_FILE
+from tiny import Setup, make_setup
 
 from .campaign import kill
 from .launch import command, environment
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
-from tiny import Setup, make_setup
 
 pytestmark = pytest.mark.distributed
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,6 @@ from hf_distill.errors import InputError
 from hf_distill.pipeline.quantize import _Loss
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny import BAD, FILLERS, GOOD, SPECIAL, WIDTHS, save_teacher, works
 
 BACKENDS = [name for name in ("onnxruntime", "quanto") if works(name)]

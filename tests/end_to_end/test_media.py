@@ -6,7 +6,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,6 @@ from hf_distill.errors import InputError
 from hf_distill.pipeline.recipe import load_recipe, parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.tasks.sounds import read_sound, resample
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny import works
 from tiny_media import of_files
 

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,6 @@ from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.recipe import parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.tasks.sentence_transformers_files import SentenceFiles, read_files, write_files
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny import works
 
 TASK = "sentence-similarity"

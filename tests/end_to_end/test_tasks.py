@@ -9,7 +9,6 @@ import math
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import yaml
 from huggingface_hub import ModelCard
 from transformers import AutoConfig
 
+from cards import card_rules
 from hf_distill.errors import InputError
 from hf_distill.evaluation.disagreements import read_disagreements
 from hf_distill.pipeline.cards import card_contents
@@ -26,11 +26,6 @@ from hf_distill.pipeline.run import open_run, run_recipe
 from hf_distill.presets import PRESETS
 from hf_distill.publishing.card import render_card
 from hf_distill.tasks import find_task, list_tasks
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "publishing"))
-from cards import card_rules
 from tiny import works
 
 TASKS = [task.name for task in list_tasks()]

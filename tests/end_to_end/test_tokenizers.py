@@ -14,7 +14,6 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
-from tiny import LABELS, TAGS, WIDTHS, works
 from transformers import AutoConfig, AutoTokenizer, pipeline
 
 from hf_distill.errors import InputError
@@ -23,6 +22,7 @@ from hf_distill.pipeline.manifest import Run
 from hf_distill.pipeline.recipe import parse_recipe
 from hf_distill.pipeline.run import run_recipe
 from hf_distill.tasks import find_task
+from tiny import LABELS, TAGS, WIDTHS, works
 
 NAMES = {"text-classification": LABELS, "token-classification": TAGS}
 OBJECTIVES = {

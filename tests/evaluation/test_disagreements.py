@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,6 @@ from hf_distill.evaluation.disagreements import (
     write_disagreements,
 )
 from hf_distill.tasks import find_task
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
 from made_runs import make_disagreements
 
 NAMES = ["neg", "pos", "mixed"]

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 import shutil
-import sys
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,9 +17,6 @@ import pytest
 from hf_distill.errors import InputError
 from hf_distill.evaluation.disagreements import Disagreements
 from hf_distill.evaluation.page import _number_in, write_page
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
 from made_runs import HOSTILE, LABELS, make_disagreements, make_hostile_run, make_report, make_run
 
 VOID = {"meta", "img", "input", "wbr", "link", "br"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,6 @@ from typing import Any
 import pytest
 
 from hf_distill.evaluation.page import write_page
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
 from made_runs import make_disagreements, make_hostile_run, make_report, make_run
 
 webdriver = pytest.importorskip("selenium.webdriver", reason='needs selenium: pip install "hf-distill[test]"')

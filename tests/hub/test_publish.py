@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +19,6 @@ from conftest import TOKEN, held, history, results_of, serving, start
 from huggingface_hub import ModelCard
 
 from hf_distill.cli import main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny import make_setup, works
 
 pytestmark = [pytest.mark.hub, pytest.mark.timeout(600)]

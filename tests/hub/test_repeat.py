@@ -15,10 +15,10 @@ import pytest
 import yaml
 from transformers import BertForSequenceClassification
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "pipeline"))
+from tiny import BAD, FILLERS, GOOD, LABELS, SPECIAL, make_texts, save_teacher, tiny_recipe
 
-from tiny import BAD, FILLERS, GOOD, LABELS, SPECIAL, make_texts, save_teacher, tiny_recipe  # noqa: E402
+HERE = Path(__file__).parent
+
 
 pytestmark = pytest.mark.hub
 

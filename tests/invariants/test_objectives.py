@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import BertForTokenClassification, PreTrainedModel, TrainerCallback
+from transformers import BertForTokenClassification, PreTrainedModel
 
+from gradients import Gradients, assert_same_gradients, gradients_in_parts, gradients_of
 from hf_distill import DistillationTrainer, list_objectives
 from hf_distill.features.units import Unit, unit_masks
 
@@ -71,17 +72,6 @@ def specification(name: str) -> dict[str, Any]:
     return {"name": name, "weight": 1.5, **OBJECTIVES[name].options}
 
 
-class Gradients(TrainerCallback):
-    """Keeps the gradients of the first step."""
-
-    def __init__(self) -> None:
-        self.of: dict[str, torch.Tensor] = {}
-
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
-        gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
-        self.of = self.of or {name: value.clone() for name, value in gradients.items() if value is not None}
-
-
 @pytest.fixture
 def models(make_bert: Callable[..., PreTrainedModel]) -> Callable[..., tuple[PreTrainedModel, PreTrainedModel]]:
     """Build a student and a teacher with heads for sequences or tokens."""
@@ -97,22 +87,6 @@ def models(make_bert: Callable[..., PreTrainedModel]) -> Callable[..., tuple[Pre
 
 def loss_of(trainer: DistillationTrainer, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return trainer.compute_loss(trainer.model.train(), batch)
-
-
-def gradients_of(trainer: DistillationTrainer, gradients: Gradients) -> dict[str, torch.Tensor]:
-    trainer.train()
-    assert gradients.of
-    return gradients.of
-
-
-def assert_same_gradients(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
-    assert one.keys() == other.keys()
-    largest = max(value.abs().max() for value in one.values())
-    assert largest > 0
-    for name, value in one.items():
-        torch.testing.assert_close(
-            other[name], value, rtol=1e-5, atol=float(1e-5 * largest), msg=lambda text, name=name: f"{name}: {text}"
-        )
 
 
 def test_every_objective_is_tested() -> None:
@@ -149,26 +123,12 @@ def test_the_order_of_the_batch_changes_nothing(
 def test_accumulation_steps_change_nothing(
     name: str, tokens: bool, models: Callable, make_rows: Callable, make_trainer: Callable
 ) -> None:
-    student, teacher = models(tokens, width=16)
-    rows = make_rows(8, tokens=tokens)
-
-    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
-        callback = Gradients()
-        trainer = make_trainer(
-            copy.deepcopy(student),
-            teacher,
-            rows=rows,
-            callbacks=[callback],
-            objectives=[specification(name)],
-            per_device_train_batch_size=8 // accumulation,
-            gradient_accumulation_steps=accumulation,
-            max_grad_norm=0.0,
-        )
-        return gradients_of(trainer, callback)
-
-    expected = gradients(1)
-    assert_same_gradients(expected, gradients(4))
-    assert_same_gradients(expected, gradients(8))
+    given = {"rows": make_rows(8, tokens=tokens), "objectives": [specification(name)]}
+    whole, four, eight = (
+        gradients_in_parts(parts, make_trainer, *models(tokens, width=16), **given) for parts in (1, 4, 8)
+    )
+    assert_same_gradients(whole, four)
+    assert_same_gradients(whole, eight)
 
 
 @objectives_of_micro_batches
@@ -195,14 +155,14 @@ def test_accumulation_weighs_micro_batches_by_their_units(
         return batches[-1]
 
     trainer.data_collator = recording
-    accumulated = gradients_of(trainer, callback)
+    trainer.train()
     assert [len(batch["labels"]) for batch in batches] == [3, 3, 2]
     unit = Unit.PREDICTION if tokens and name == "dist" else Unit.EXAMPLE
     units = [int(unit_masks(batch)[unit].sum()) for batch in batches]
     for batch, number in zip(batches, units):
         (loss_of(alone, batch) * number / sum(units)).backward()
     parameters = alone.model.named_parameters()
-    assert_same_gradients({key: value.grad for key, value in parameters if value.grad is not None}, accumulated)
+    assert_same_gradients({key: value.grad for key, value in parameters if value.grad is not None}, callback.of)
 
 
 @objectives_of_micro_batches
@@ -227,17 +187,9 @@ def test_a_student_that_is_a_copy_of_the_teacher_has_nothing_to_learn(
 ) -> None:
     teacher = models(tokens)[1]
     options = {"layers": "uniform"} if "layers" in OBJECTIVES[name].options else {}
-    callback = Gradients()
-    trainer = make_trainer(
-        copy.deepcopy(teacher),
-        teacher,
-        rows=make_rows(tokens=tokens),
-        callbacks=[callback],
-        objectives=[{**specification(name), **options}],
-        task_weight=0.0,
-        max_grad_norm=0.0,
-    )
-    assert max(value.abs().max() for value in gradients_of(trainer, callback).values()) < 1e-6
+    given = {"rows": make_rows(tokens=tokens), "objectives": [{**specification(name), **options}], "task_weight": 0.0}
+    found = gradients_of(make_trainer, teacher, teacher, **given)
+    assert max(value.abs().max() for value in found.values()) < 1e-6
 
 
 @every_objective
@@ -328,21 +280,11 @@ def test_micro_batches_without_a_label_keep_the_gradients_of_one_batch(
     for row in rows:
         row.setdefault("prediction_mask", [True] * len(row["input_ids"]))
 
-    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
-        callback = Gradients()
-        trainer = make_trainer(
-            copy.deepcopy(student),
-            teacher,
-            rows=rows,
-            callbacks=[callback],
-            objectives=[specification(name)],
-            per_device_train_batch_size=4 // accumulation,
-            gradient_accumulation_steps=accumulation,
-            max_grad_norm=0.0,
-        )
-        return gradients_of(trainer, callback)
-
-    assert_same_gradients(gradients(1), gradients(4))
+    whole, parts = (
+        gradients_in_parts(number, make_trainer, student, teacher, rows=rows, objectives=[specification(name)])
+        for number in (1, 4)
+    )
+    assert_same_gradients(whole, parts)
 
 
 def test_a_constant_added_to_the_teachers_logits_does_not_change_logits_kl(

@@ -30,12 +30,13 @@ from transformers import (
     RobertaForTokenClassification,
 )
 
+from gradients import assert_same_gradients, gradients_in_parts
 from hf_distill import DistillationTrainer, TwoTokenizers, record_knowledge
 from hf_distill.errors import InputError
 from hf_distill.features.heads import Head
 from hf_distill.objectives import build_objective
 
-from .test_objectives import OBJECTIVES, Gradients, assert_same_gradients, gradients_of, loss_of, specification
+from .test_objectives import OBJECTIVES, loss_of, specification
 
 WORDS = ["the", "film", "was", "playing", "unfilmed", "rome", "good!", "caf\u00e9", "\U0001f600", "dull", "plotting"]
 
@@ -169,23 +170,9 @@ def test_accumulation_steps_and_order_change_nothing(
     student, teacher = models(in_words, width=16)
     rows = make_rows(both, in_words=in_words)
 
-    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
-        callback = Gradients()
-        trainer = train(
-            copy.deepcopy(student),
-            teacher,
-            rows=rows,
-            callbacks=[callback],
-            objectives=[entry for entry in every if not OBJECTIVES[entry["name"]].micro_batch],
-            per_device_train_batch_size=8 // accumulation,
-            gradient_accumulation_steps=accumulation,
-            max_grad_norm=0.0,
-        )
-        return gradients_of(trainer, callback)
-
-    whole = gradients(1)
-    rows.reverse()
-    assert_same_gradients(whole, gradients(8))
+    given = {"objectives": [entry for entry in every if not OBJECTIVES[entry["name"]].micro_batch]}
+    whole = gradients_in_parts(1, train, student, teacher, rows=rows, **given)
+    assert_same_gradients(whole, gradients_in_parts(8, train, student, teacher, rows=rows[::-1], **given))
     assert all(parameter.grad is None for parameter in teacher.parameters())
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ import torch
 from scipy.special import log_softmax
 from transformers import BertForQuestionAnswering, PreTrainedModel
 
+from gradients import assert_same_gradients, gradients_in_parts
 from hf_distill.features.heads import Head, read_logits
 from hf_distill.features.units import IGNORED_POSITION
 from hf_distill.objectives import build_objective
 
-from .test_objectives import OBJECTIVES, Gradients, assert_same_gradients, gradients_of, loss_of, specification
+from .test_objectives import OBJECTIVES, loss_of, specification
 from .test_recorded import NUMBER, Comparison, assert_alike
 
 fitting = sorted(name for name in OBJECTIVES if Head.SPAN in build_objective(specification(name)).heads)
@@ -102,24 +102,8 @@ def test_more_padding_changes_nothing(
 def test_accumulation_steps_change_nothing(
     name: str, unlabelled: tuple[int, ...], models: tuple, make_spans: Callable, make_trainer: Callable
 ) -> None:
-    student, teacher = models
-    rows = make_spans(8, unlabelled)
-
-    def gradients(accumulation: int) -> dict[str, torch.Tensor]:
-        callback = Gradients()
-        trainer = make_trainer(
-            copy.deepcopy(student),
-            teacher,
-            rows=rows,
-            callbacks=[callback],
-            objectives=[specification(name)],
-            per_device_train_batch_size=8 // accumulation,
-            gradient_accumulation_steps=accumulation,
-            max_grad_norm=0.0,
-        )
-        return gradients_of(trainer, callback)
-
-    assert_same_gradients(gradients(1), gradients(8))
+    given = {"rows": make_spans(8, unlabelled), "objectives": [specification(name)]}
+    assert_same_gradients(*(gradients_in_parts(parts, make_trainer, *models, **given) for parts in (1, 8)))
 
 
 def test_the_task_loss_is_the_models_own_over_the_labelled_rows(

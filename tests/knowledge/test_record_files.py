@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ from hf_distill import DistillationTrainer, record_knowledge
 from hf_distill.errors import InputError
 from hf_distill.knowledge.rows import hash_and_measure
 from hf_distill.tasks import find_task
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny_media import TASKS, make_ast, make_files, make_media_setup, make_vit
 
 MAKERS = {"image": make_vit, "audio": make_ast}

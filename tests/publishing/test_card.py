@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ from typing import Any
 import pytest
 from huggingface_hub import ModelCard
 
+from cards import card_rules
 from hf_distill.errors import InputError
 from hf_distill.publishing.card import CardContents, render_card, write_card
 from hf_distill.publishing.metadata import hub_id
 from hf_distill.publishing.redaction import redact, redact_yaml
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
-from cards import card_rules
 
 RECIPE = """\
 task: text-classification

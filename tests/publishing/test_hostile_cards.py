@@ -4,22 +4,16 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from hf_distill.publishing.card import CardContents, render_card
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
 from cards import HOSTILE, card_rules, cells_of, shape_of, tokens_of
-
 from hf_distill.escaping import python_string, visible
+from hf_distill.publishing.card import CardContents, render_card
 
 ALLOWED = {"html_block", "html_inline", "link_open", "image", "em_open", "strong_open", "s_open", "hr"}
 DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

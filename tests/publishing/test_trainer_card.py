@@ -6,7 +6,6 @@ from __future__ import annotations
 import inspect
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,10 @@ import pytest
 from huggingface_hub import ModelCard
 from transformers import BertForQuestionAnswering, BertModel, Trainer
 
+from cards import card_rules
 from hf_distill import DistillationTrainer
 from hf_distill.publishing.redaction import LOCAL_PATH
 from hf_distill.publishing.trainer_card import write_trainer_card
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
-from cards import card_rules
 
 
 def accuracy(prediction: Any) -> dict[str, float]:

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,9 +12,6 @@ from transformers import AutoConfig, AutoModel
 
 from hf_distill.quantization.body import products_of_body
 from hf_distill.quantization.graph import nodes_of_head
-
-# Test folders are no packages.
-sys.path.insert(0, str(Path(__file__).parent))
 from small_models import ARCHITECTURES, SIZES, make_model
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ import torch
 from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions, find_backend
 from hf_distill.quantization.fake import RoundedWeight, fake_quantized, round_inputs
-
-sys.path.insert(0, str(Path(__file__).parent))
 from small_models import ARCHITECTURES, TASK, batch, make_model
 
 

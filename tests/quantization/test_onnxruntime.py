@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions, onnxruntime
 from hf_distill.quantization.graph import nodes_of_head, optimize
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
-
-sys.path.insert(0, str(Path(__file__).parent))
 from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits, works
 
 needs_optimum = pytest.mark.skipif(not works("onnxruntime"), reason="needs optimum-onnx")

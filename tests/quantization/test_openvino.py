@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions
 from hf_distill.quantization.openvino import OpenVINOBackend
-
-sys.path.insert(0, str(Path(__file__).parent))
 from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits, works
 
 needs_openvino = pytest.mark.skipif(not works("openvino"), reason="needs optimum-intel, in an environment of its own")

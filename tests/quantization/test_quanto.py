@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions
 from hf_distill.quantization.quanto import QuantoBackend
-
-sys.path.insert(0, str(Path(__file__).parent))
 from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits
 
 needs_quanto = pytest.mark.skipif(importlib.util.find_spec("optimum.quanto") is None, reason="needs optimum-quanto")

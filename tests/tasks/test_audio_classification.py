@@ -6,7 +6,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,6 @@ from hf_distill.errors import InputError
 from hf_distill.tasks.audio_classification import AudioClassification, makes_one_length
 from hf_distill.tasks.media import UnreadableError
 from hf_distill.tasks.sounds import Sound, read_sound, resample
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny_media import RATE, SOUNDS, make_files, of_files, wav
 
 TONE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(1600) / RATE)

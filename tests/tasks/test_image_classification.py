@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from transformers import DeiTConfig, PretrainedConfig, ResNetConfig, ViTConfig
 from hf_distill.errors import InputError
 from hf_distill.knowledge.fingerprints import fingerprint_of_row
 from hf_distill.tasks.image_classification import ImageClassification
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "pipeline"))
 from tiny_media import IMAGES, make_files, of_files, png
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 3

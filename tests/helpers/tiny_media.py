@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,6 @@ from transformers import (
 )
 
 from hf_distill.tasks.image_classification import ImageClassification
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tiny import tiny_recipe
 
 NAMES = {"image": ["flat", "upright"], "audio": ["low", "high"]}
