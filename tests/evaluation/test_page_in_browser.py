@@ -15,6 +15,7 @@ from hf_distill.evaluation.page import write_page
 from made_runs import make_disagreements, make_hostile_run, make_report, make_run
 
 webdriver = pytest.importorskip("selenium.webdriver", reason='needs selenium: pip install "hf-distill[test]"')
+wait = pytest.importorskip("selenium.webdriver.support.wait")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -77,6 +78,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
 def page(browser: Any, address: str) -> Any:
     """The browser with the page of two runs."""
     browser.get(address)
+    # On a busy machine a page may be shown before its script has run.
+    wait.WebDriverWait(browser, 30).until(lambda driver: find(driver, ".pages button"))
     return browser
 
 
