@@ -1,5 +1,5 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""The recipes' scripts that make the data of one task of those of another."""
+"""The recipes' script that makes the data of one task of those of another."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from hf_distill.pipeline.data import load_raw
 from hf_distill.pipeline.recipe import load_recipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
+SCRIPT = RECIPES / "make_data.py"
 SPLITS = ("train", "validation", "test")
 TAGS = ["O", "B-city", "I-city", "B-date", "I-date", "B-weather"]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[[str, Dataset], dict[str, str]]:
-    """Run the script of a recipe on three splits of the same rows; return the files by split."""
+    """Run the script for a recipe on three splits of the same rows; return the files by split."""
 
     def run(name: str, rows: Dataset) -> dict[str, str]:
         (tmp_path / "source").mkdir()
         for split in SPLITS:
             rows.to_parquet(tmp_path / "source" / f"{split}.parquet")
-        script = RECIPES / name / "make_data.py"
-        subprocess.run([sys.executable, script, tmp_path / "source", tmp_path / "made"], check=True)
+        subprocess.run([sys.executable, SCRIPT, name, tmp_path / "source", tmp_path / "made"], check=True)
         return {split: str(tmp_path / "made" / f"{split}.parquet") for split in SPLITS}
 
     return run
@@ -65,3 +65,23 @@ def test_premises_with_all_kinds_of_sentences_become_a_choice(make: Callable) ->
     assert row["choices"][row["label"]] == "an animal"
     recipe = load_recipe(RECIPES / "snli_choices" / "recipe.yaml", [f"dataset.data_files={files}"])
     assert load_raw(recipe)[1]["test"].num_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "output", "line"),
+    [
+        ("text", "made", "source: snli_choices reads the columns sentence1, sentence2, label; {} has no sentence1"),
+        ("text", "source", "output: {} is there already; choose another folder"),
+        (None, "made", "dataset.data_files.train: no such file: {}/train.parquet"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_a_line(column: str | None, output: str, line: str, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for split in SPLITS if column else ():
+        Dataset.from_dict({column: ["a"]}).to_parquet(source / f"{split}.parquet")
+    given = [sys.executable, SCRIPT, "snli_choices", source, tmp_path / output]
+    ended = subprocess.run(given, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == f"make_data.py: {line.format(source)}"
+    assert not list(source.parent.glob("*made*"))
