@@ -10,12 +10,16 @@ the teacher's kind, trained on the texts; a token starts as the mean of what the
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import torch
-from datasets import load_dataset
+from tokenizers.models import WordPiece
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from hf_distill import build_student
+from hf_distill.data.loading import load_data
+from hf_distill.errors import InputError
+from hf_distill.files import folder_written_aside
 from hf_distill.pipeline.models import resolve_model
 
 CONTINUES = "##"
@@ -46,25 +50,39 @@ def give_vocabulary(student: PreTrainedModel, own: PreTrainedTokenizerFast, teac
     student.config.pad_token_id = embeddings.padding_idx = own.pad_token_id
 
 
+def make(options: argparse.Namespace) -> str:
+    """Write the student and its tokenizer; return a line about it."""
+    if options.output.exists():
+        raise InputError(f"output: {options.output} is there already; choose another folder")
+    teacher = resolve_model(options.teacher, "teacher")
+    tokenizer = AutoTokenizer.from_pretrained(teacher)
+    if not tokenizer.is_fast or not isinstance(tokenizer.backend_tokenizer.model, WordPiece):
+        raise InputError(f"teacher: {options.teacher} has a {type(tokenizer).__name__}; need a fast one of WordPiece")
+    rows = load_data(None, data_files={"train": options.texts})["train"]
+    if options.column not in rows.column_names:
+        raise InputError(f"--column: {options.texts} has no {options.column!r}; it has {', '.join(rows.column_names)}")
+    own = tokenizer.train_new_from_iterator(rows[options.column], vocab_size=options.tokens, show_progress=False)
+    student = build_student(AutoModel.from_pretrained(teacher), num_hidden_layers=options.layers)
+    give_vocabulary(student, own, tokenizer)
+    with folder_written_aside(options.output) as folder:
+        student.save_pretrained(folder)
+        own.save_pretrained(folder)
+    return f"{options.output}: {len(own)} tokens, {student.num_parameters() / 1e6:.2f} million parameters"
+
+
 def main() -> None:
-    """Read the texts, and write the student and its tokenizer."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("teacher", help="a checkpoint with a WordPiece tokenizer: a folder, Hub id or package:...")
-    parser.add_argument("output", help="the folder to write")
-    parser.add_argument("--texts", required=True, help="a Parquet file")
+    parser.add_argument("output", type=Path, help="the folder to write")
+    parser.add_argument("--texts", required=True, help="a file of rows")
     parser.add_argument("--column", default="text", help="its column with the texts")
     parser.add_argument("--tokens", type=int, default=4000, help="size of the vocabulary, at most")
     parser.add_argument("--layers", type=int, default=2, help="depth of the student")
-    options = parser.parse_args()
-    teacher = resolve_model(options.teacher, "teacher")
-    tokenizer = AutoTokenizer.from_pretrained(teacher)
-    texts = load_dataset("parquet", data_files=options.texts, split="train")[options.column]
-    own = tokenizer.train_new_from_iterator(texts, vocab_size=options.tokens, show_progress=False)
-    student = build_student(AutoModel.from_pretrained(teacher), num_hidden_layers=options.layers)
-    give_vocabulary(student, own, tokenizer)
-    student.save_pretrained(options.output)
-    own.save_pretrained(options.output)
-    print(f"{options.output}: {len(own)} tokens, {student.num_parameters() / 1e6:.2f} million parameters")
+    try:
+        print(make(parser.parse_args()))
+    except InputError as error:
+        parser.exit(2, f"make_student.py: {error}\n")
 
 
 if __name__ == "__main__":

@@ -52,3 +52,18 @@ def test_a_token_starts_as_the_mean_of_what_the_teacher_reads(made: tuple[Path, 
         read = [word] if word in known else teachers.tokenize(word)
         expected = tables[0][teachers.convert_tokens_to_ids(read)].mean(0)
         torch.testing.assert_close(tables[1][own.convert_tokens_to_ids(word)], expected)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "column", "field"),
+    [("roberta", "words", "teacher: "), ("bert", "text", "--column: "), ("bert", "words", "output: ")],
+)
+def test_what_cannot_be_made_is_refused_in_a_line(
+    teacher: str, column: str, field: str, made: tuple[Path, Path], tokenizers: dict[str, Path], tmp_path: Path
+) -> None:
+    output = made[1] if field == "output: " else tmp_path / "student"
+    given = [tokenizers[teacher], "--texts", made[0].parent / "texts.parquet", "--column", column, output]
+    ended = subprocess.run([sys.executable, SCRIPT, *given], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1].startswith(f"make_student.py: {field}")
+    assert not (tmp_path / "student").exists()
