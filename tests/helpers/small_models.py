@@ -9,7 +9,6 @@ import torch
 from datasets import Dataset
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
 
-from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import find_backend
 from hf_distill.tasks import find_task
@@ -32,15 +31,6 @@ ARCHITECTURES = {
     "modernbert": {"pad_token_id": 0, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
     "mobilebert": {"embedding_size": 16, "intra_bottleneck_size": 16, "num_feedforward_networks": 1},
 }  # fmt: skip
-
-
-def works(backend: str) -> bool:
-    """Say whether a backend works in this environment."""
-    try:
-        find_backend(backend).check()
-    except InputError:
-        return False
-    return True
 
 
 def make_model(architecture: str) -> PreTrainedModel:

@@ -22,7 +22,8 @@ from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions, onnxruntime
 from hf_distill.quantization.graph import nodes_of_head, optimize
 from hf_distill.quantization.onnxruntime import ONNXRuntimeBackend
-from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits, works
+from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits
+from tiny import works
 
 needs_optimum = pytest.mark.skipif(not works("onnxruntime"), reason="needs optimum-onnx")
 

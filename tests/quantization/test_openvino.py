@@ -15,7 +15,8 @@ from hf_distill.errors import InputError
 from hf_distill.evaluation.predict import forward_function
 from hf_distill.quantization import QuantizationOptions
 from hf_distill.quantization.openvino import OpenVINOBackend
-from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits, works
+from small_models import ARCHITECTURES, TASK, batch, make_model, make_rows, original_logits, quantized_logits
+from tiny import works
 
 needs_openvino = pytest.mark.skipif(not works("openvino"), reason="needs optimum-intel, in an environment of its own")
 
