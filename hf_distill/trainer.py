@@ -224,10 +224,7 @@ class DistillationTrainer(DurableTrainer):
             num_items_in_batch (`torch.Tensor` or `int`, *optional*): Not used; the trainer counts units itself.
         """
         if not model.training:
-            if self._task_loss is None or Unit.LABEL not in unit_masks(inputs):
-                return super().compute_loss(model, self._for_student(inputs), return_outputs)
-            loss, outputs = self._replaced_loss(model, self._for_student(inputs), inputs)
-            return (loss, outputs) if return_outputs else loss
+            return self._loss_in_evaluation(model, inputs, return_outputs)
         progress = Progress(self.state.global_step, max(self.state.max_steps, 1))
         batch, counts = BatchView.of(inputs, self._special_ids, progress), self._counts.of(inputs)
         objectives = [objective for objective in self.objectives if not objective.has_stopped(progress)]
@@ -240,11 +237,10 @@ class DistillationTrainer(DurableTrainer):
                 inputs = {name: value for name, value in inputs.items() if name not in self.label_names}
             with tokens.in_place_of_logits(knowledge) if tokens else nullcontext():
                 task_loss, outputs = self._run_student(model, inputs, batch.masks, knowledge)
-        features = self._student_features(outputs, knowledge)
         losses = tokens.read(outputs, counts) if tokens else {}
         if task_loss is not None:
             losses["task"] = task_part(task_loss, batch.masks, counts)
-        alignment, compared = Alignment.of(inputs), (features, knowledge, batch)
+        alignment, compared = Alignment.of(inputs), (self._student_features(outputs, knowledge), knowledge, batch)
         for objective in objectives:
             if objective.name not in losses:
                 shown = compared if alignment is None else compared_across(objective, alignment, *compared)
@@ -257,6 +253,13 @@ class DistillationTrainer(DurableTrainer):
         # Processes average their gradients and training_step may divide once more; both are undone beforehand.
         total = total * self.args.world_size * accumulation_divisor(self)
         return (total, outputs) if return_outputs else total
+
+    def _loss_in_evaluation(self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool) -> Any:
+        """Return the task loss alone, and the outputs if asked for."""
+        if self._task_loss is None or Unit.LABEL not in unit_masks(inputs):
+            return super().compute_loss(model, self._for_student(inputs), return_outputs)
+        loss, outputs = self._replaced_loss(model, self._for_student(inputs), inputs)
+        return (loss, outputs) if return_outputs else loss
 
     def _tokens_of_vocabulary(self, objectives: list[Objective], batch: BatchView) -> PredictedTokens | None:
         """Return what compares logits of a vocabulary; `None` if they are others, or are to be kept as they are."""
