@@ -1,5 +1,5 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""Starting a script in several processes."""
+"""Starting a script in several processes, and the command line."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def environment() -> dict[str, str]:
 def launch(script: str, processes: int, *arguments: object) -> None:
     """Run `script` in so many processes to its end."""
     subprocess.run(command(script, processes, *arguments), check=True, env=environment())
+
+
+def start(*given: str) -> subprocess.Popen:
+    """Start the command line with these arguments, without access to the Hub; what it says can be read."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    own = {**environment(), "HF_HUB_OFFLINE": "1"}
+    return subprocess.Popen([sys.executable, "-m", "hf_distill", *given], env=own, **pipes)

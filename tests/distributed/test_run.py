@@ -1,16 +1,10 @@
 # Copyright 2026 The hf_distill authors. Licensed under the Apache License, Version 2.0.
-"""Whole runs in several processes: the same result, told once, and what happens when they are killed."""
+"""Whole runs in several processes: the same result, told once."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +16,7 @@ from safetensors.torch import load_file
 from hf_distill.pipeline.manifest import LOCK_FILE
 from tiny import Setup, make_setup
 
-from .campaign import kill
-from .launch import command, environment
+from .launch import start
 
 pytestmark = pytest.mark.distributed
 
@@ -44,12 +37,6 @@ def arguments(setup: Setup, folder: Path, batch: int, **changes: Any) -> list[st
     settings = {"training__max_steps": STEPS, "training__per_device_train_batch_size": batch, "quantization": []}
     recipe = setup.write(folder.with_suffix(".yaml"), **{**settings, **changes})
     return ["run", str(recipe), "--output-dir", str(folder)]
-
-
-def start(*given: str, **options: Any) -> subprocess.Popen:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    own = {**environment(), "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen([sys.executable, "-m", "hf_distill", *given], env=own, **pipes, **options)
 
 
 def run(*given: str) -> tuple[int, str, str]:
@@ -123,28 +110,6 @@ def test_a_mistake_is_told_once(
     assert not (tmp_path / "run").exists()
 
 
-def wait_for(path: Path, pattern: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 120
-    while not list(path.glob(pattern)):
-        assert process.poll() is None and time.monotonic() < deadline, "ended before its first checkpoint"
-        time.sleep(0.02)
-
-
-def test_sigterm_ends_all_processes_with_a_checkpoint(setup: Setup, tmp_path: Path) -> None:
-    long = {"training__max_steps": 2000, "training__save_steps": 10, "baseline": False}
-    process = start(*arguments(setup, tmp_path / "run", 4, **long), "--accelerate-config", "multi_cpu")
-    checkpoints = tmp_path / "run" / "checkpoints" / "student"
-    wait_for(checkpoints, "checkpoint-*", process)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 143
-    told = [line for line in err.splitlines() if "ended by SIGTERM after step" in line]
-    assert len(told) == 1
-    step = told[0].partition("after step ")[2].partition(",")[0]
-    assert (checkpoints / f"checkpoint-{step}").is_dir()
-    assert not (checkpoints / ".partial").exists()
-
-
 @pytest.mark.skipif(importlib.util.find_spec("optimum.quanto") is None, reason="needs optimum-quanto")
 def test_the_main_process_measures_what_finishing_is_for(setup: Setup, tmp_path: Path) -> None:
     quantization = [{"backend": "quanto", "mode": "static", "max_drop": 0.0}]
@@ -182,45 +147,3 @@ def test_a_second_start_waits_for_the_first(runs: tuple[Path, Path, str]) -> Non
     assert second.returncode == 0, err
     assert "student: done already" in out
     assert not (runs[0] / LOCK_FILE).exists()
-
-
-def test_killed_runs_end_as_an_undisturbed_one(tmp_path: Path) -> None:
-    assert len(kill(tmp_path, kills=2, seed=1)) == 2
-
-
-SCRIPT = str(Path(__file__).with_name("trained_long.py"))
-
-
-def machines(folder: Path) -> list[subprocess.Popen]:
-    """Start one process on each of two machines, which are two launchers here."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = ("--nnodes", "2", "--master_addr", "127.0.0.1", "--master_port", str(port), "--node_rank")
-    return [
-        subprocess.Popen(
-            command(SCRIPT, 1, folder, options=(*place, str(rank))),
-            env=environment(),
-            start_new_session=True,
-            stderr=subprocess.DEVNULL,
-        )
-        for rank in (0, 1)
-    ]
-
-
-@pytest.mark.parametrize("lost", [0, 1])
-def test_a_machine_may_be_lost(lost: int, tmp_path: Path) -> None:
-    for process in machines(tmp_path / "undisturbed"):
-        assert process.wait(timeout=120) == 0
-    both = machines(tmp_path / "disturbed")
-    wait_for(tmp_path / "disturbed", "checkpoint-*", both[lost])
-    # All processes of the machine at once, its launcher included.
-    os.killpg(both[lost].pid, signal.SIGKILL)
-    for process in both:
-        assert process.wait(timeout=120) != 0
-    for process in machines(tmp_path / "disturbed"):
-        assert process.wait(timeout=120) == 0
-    expected, found = (
-        load_file(tmp_path / name / "final" / "model.safetensors") for name in ("undisturbed", "disturbed")
-    )
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
