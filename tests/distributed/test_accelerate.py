@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from accelerate.utils.other import get_free_port
 
 from .launch import environment
 
@@ -39,9 +39,7 @@ def test_a_machine_without_a_gpu_trains_in_two_processes(tmp_path: Path) -> None
 
 
 def test_two_machines_train_together(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(get_free_port())
     here = ["--main_process_ip", "127.0.0.1", "--main_process_port", port, "--num_processes", "2"]
     machines = [
         start("two_nodes.yaml", tmp_path, *here, "--mixed_precision", "no", "--machine_rank", rank) for rank in "01"

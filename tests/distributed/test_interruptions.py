@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from accelerate.utils.other import get_free_port
 from safetensors.torch import load_file
 
 from tiny import make_setup
@@ -53,10 +53,8 @@ def test_killed_runs_end_as_an_undisturbed_one(tmp_path: Path) -> None:
 
 def machines(folder: Path) -> list[subprocess.Popen]:
     """Start one process on each of two machines, which are two launchers here."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = ("--nnodes", "2", "--master_addr", "127.0.0.1", "--master_port", str(port), "--node_rank")
+    port = str(get_free_port())
+    place = ("--nnodes", "2", "--master_addr", "127.0.0.1", "--master_port", port, "--node_rank")
     return [
         subprocess.Popen(
             command(SCRIPT, 1, folder, options=(*place, str(rank))),
